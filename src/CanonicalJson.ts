@@ -1,0 +1,289 @@
+/**
+ * Turns a caller's object into canonical JSON text (RFC 8785) in one pass that validates, orders and writes.
+ *
+ * Keys are sorted by UTF-16 code units at every depth, so the text, and with it the ledger's hash, does not depend on the
+ * order in which the application wrote them. Values that JSON would silently change or lose (`NaN`, a `Map`, a function,
+ * `undefined` in an array, ...) are refused with the path to each. The text is a snapshot: later mutation changes nothing.
+ *
+ * The happy path keeps no paths and allocates no error state; only when it meets a problem does a second walk collect
+ * all problems with their paths. That, and refusing what JSON would lose, is why this is not the `canonicalize` package,
+ * which a property test holds as the oracle; `test/bench/canonical-json.bench.ts` compares the two.
+ */
+import type { Issue } from "./XaseError.ts"
+
+/** JSON text that is already canonical: written as it is. */
+export class CanonicalText {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** What to hide: `true` hides the value, a tree hides inside it; the key `*` stands for every key and array element. */
+export type RedactionTree = true | { readonly [key: string]: RedactionTree }
+
+/** What a hidden value is recorded as. */
+export const redacted = "[REDACTED]"
+
+/** Objects nested deeper than this are refused. The ledger itself fails at about 5,000. */
+export const maxDepth = 1_000
+
+/** More problems than this in one object are not listed: a caller who sent a million NaN reads the first hundred. */
+const maxIssues = 100
+
+/** Members that an object gets unless it has them itself. */
+export type DefaultMembers = { readonly [key: string]: CanonicalText }
+
+/** The canonical text of an object, or every problem that keeps it from having one. */
+export type Canonical =
+  | { readonly _tag: "Text"; readonly text: string }
+  | { readonly _tag: "Problems"; readonly issues: ReadonlyArray<Issue> }
+
+/**
+ * Writes `value`, which must be an object and not an array, as canonical JSON. `path` starts the paths of its issues;
+ * `defaults` are members that it gets unless it has them itself. Never throws: a throwing getter or `toJSON` is a problem
+ * like any other.
+ *
+ * **Example**
+ *
+ * ```ts
+ * write({ b: 1, a: [true, null] }, "input") // => { _tag: "Text", text: '{"a":[true,null],"b":1}' }
+ * write({ a: { rate: NaN } }, "input")      // => Problems: input.a.rate: is NaN, which JSON cannot hold: ...
+ * ```
+ */
+export const write = (value: object, path: string, redaction?: RedactionTree, defaults?: DefaultMembers): Canonical => {
+  let text: string | undefined
+  try {
+    text = writeValue(value, 0, redaction, defaults)
+  } catch {
+    text = undefined
+  }
+  if (text?.startsWith("{")) return { _tag: "Text", text }
+  if (text !== undefined) {
+    return { _tag: "Problems", issues: [{ path, message: "must be an object, but its toJSON gives something else" }] }
+  }
+  const issues: Array<Issue> = []
+  collectIssues(value, path, redaction, new Set(), issues)
+  if (issues.length === 0) {
+    issues.push({ path, message: "could not be read twice in the same way: hand over plain data, not live objects" })
+  }
+  return { _tag: "Problems", issues }
+}
+
+// `JSON.stringify` quotes and escapes as RFC 8785 demands, as long as the string is well formed.
+const needsEscape = /["\\\u0000-\u001f\ud800-\udfff]/
+
+const quote = (text: string): string | undefined => {
+  if (!needsEscape.test(text)) return `"${text}"`
+  return text.isWellFormed() ? JSON.stringify(text) : undefined
+}
+
+const childRedaction = (redaction: RedactionTree | undefined, key: string): RedactionTree | undefined =>
+  redaction === undefined || redaction === true
+    ? undefined
+    : Object.hasOwn(redaction, key)
+      ? redaction[key]
+      : redaction["*"]
+
+/** `undefined` means: there is a problem somewhere in here. */
+const writeValue = (
+  value: unknown,
+  depth: number,
+  redaction: RedactionTree | undefined,
+  defaults?: DefaultMembers
+): string | undefined => {
+  if (redaction === true) return `"${redacted}"`
+  switch (typeof value) {
+    case "string":
+      return quote(value)
+    case "number":
+      return Number.isFinite(value) ? `${value === 0 ? 0 : value}` : undefined
+    case "boolean":
+      return value ? "true" : "false"
+    case "object": {
+      if (value === null) return "null"
+      if (depth >= maxDepth) return undefined
+      if (Array.isArray(value)) return writeArray(value, depth, redaction)
+      if (value instanceof CanonicalText) return value.text
+      if ("toJSON" in value && typeof value.toJSON === "function") {
+        const replaced = toJsonOf(value, value.toJSON)
+        return replaced === value
+          ? writeObject(value, depth, redaction, defaults)
+          : writeValue(replaced, depth + 1, redaction, defaults)
+      }
+      return writeObject(value, depth, redaction, defaults)
+    }
+    default:
+      return undefined
+  }
+}
+
+const toJsonOf = (value: object, toJSON: unknown): unknown =>
+  typeof toJSON === "function" && !(value instanceof Date && Number.isNaN(value.getTime()))
+    ? toJSON.call(value)
+    : undefined
+
+const writeArray = (
+  values: ReadonlyArray<unknown>,
+  depth: number,
+  redaction: RedactionTree | undefined
+): string | undefined => {
+  let text = "["
+  for (let index = 0; index < values.length; index++) {
+    const item = writeValue(values[index], depth + 1, childRedaction(redaction, String(index)))
+    if (item === undefined) return undefined
+    text += index === 0 ? item : `,${item}`
+  }
+  return `${text}]`
+}
+
+const writeObject = (
+  value: object,
+  depth: number,
+  redaction: RedactionTree | undefined,
+  defaults: DefaultMembers | undefined
+): string | undefined => {
+  const keys = Object.keys(value)
+  if (!isRecordable(value, keys)) return undefined
+  if (defaults !== undefined) {
+    for (const key of Object.keys(defaults)) {
+      if (!Object.hasOwn(value, key)) keys.push(key)
+    }
+  }
+  sortKeys(keys)
+  let text = "{"
+  for (const key of keys) {
+    const member: unknown =
+      defaults === undefined || Object.hasOwn(value, key) ? Reflect.get(value, key) : defaults[key]
+    if (member === undefined) continue
+    if (key === "__proto__") return undefined
+    const name = quote(key)
+    if (name === undefined) return undefined
+    const item = writeValue(member, depth + 1, redaction === undefined ? undefined : childRedaction(redaction, key))
+    if (item === undefined) return undefined
+    text += text.length === 1 ? `${name}:${item}` : `,${name}:${item}`
+  }
+  return `${text}}`
+}
+
+/** Most objects come with few keys, often in order already: checking is cheaper than sorting. */
+const sortKeys = (keys: Array<string>): void => {
+  for (let index = 1; index < keys.length; index++) {
+    const previous = keys[index - 1]
+    const current = keys[index]
+    if (previous !== undefined && current !== undefined && previous > current) {
+      keys.sort()
+      return
+    }
+  }
+}
+
+/** A plain object, or a class instance that shows its data as own keys; nothing that JSON would turn into `{}`. */
+const isRecordable = (value: object, keys: ReadonlyArray<string>): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) {
+    return keys.length > 0 || Object.getOwnPropertySymbols(value).length === 0
+  }
+  return keys.length > 0 && Object.prototype.toString.call(value) === "[object Object]"
+}
+
+const pathOf = (path: string, key: string): string =>
+  /^[A-Za-z_$][\w$]*$/.test(key) ? (path === "" ? key : `${path}.${key}`) : `${path}[${JSON.stringify(key)}]`
+
+const collectIssues = (
+  value: unknown,
+  path: string,
+  redaction: RedactionTree | undefined,
+  ancestors: Set<object>,
+  issues: Array<Issue>
+): void => {
+  const problem = (message: string): void => {
+    issues.push({ path, message })
+  }
+  if (redaction === true || issues.length >= maxIssues) return
+  switch (typeof value) {
+    case "boolean":
+      return
+    case "string":
+      if (!value.isWellFormed()) problem("has a lone surrogate, which has no UTF-8 form: repair the text")
+      return
+    case "number":
+      if (!Number.isFinite(value)) problem(`is ${value}, which JSON cannot hold: send null, leave it out or send text`)
+      return
+    case "bigint":
+      return problem("is a BigInt, which JSON cannot hold: send String(value) or a safe number")
+    case "undefined":
+      return problem("is undefined inside an array, which JSON would turn into null: send null or leave it out")
+    case "function":
+      return problem("is a function, which JSON would leave out: send data only")
+    case "symbol":
+      return problem("is a symbol, which JSON would leave out: send its description as text")
+    case "object":
+      break
+  }
+  if (value === null || value instanceof CanonicalText) return
+  if (ancestors.has(value)) return problem("is part of a cycle: an object may not contain itself")
+  if (ancestors.size >= maxDepth) return problem(`is nested deeper than ${maxDepth} levels: flatten it`)
+  ancestors.add(value)
+  collectFromObject(value, path, redaction, ancestors, issues)
+  ancestors.delete(value)
+}
+
+const collectFromObject = (
+  value: object,
+  path: string,
+  redaction: RedactionTree | undefined,
+  ancestors: Set<object>,
+  issues: Array<Issue>
+): void => {
+  const problem = (at: string, message: string): void => {
+    issues.push({ path: at, message })
+  }
+  try {
+    if (Array.isArray(value)) {
+      for (let index = 0; index < value.length; index++) {
+        collectIssues(value[index], `${path}[${index}]`, childRedaction(redaction, String(index)), ancestors, issues)
+      }
+      return
+    }
+    if ("toJSON" in value && typeof value.toJSON === "function") {
+      const replaced = toJsonOf(value, value.toJSON)
+      if (replaced === undefined) return problem(path, "has no JSON form (is it an invalid date?): send valid data")
+      if (replaced !== value) return collectIssues(replaced, path, redaction, ancestors, issues)
+    }
+  } catch (cause) {
+    return problem(path, `could not be read: its toJSON or an element threw ${nameOf(cause)}`)
+  }
+  const keys = Object.keys(value)
+  if (!isRecordable(value, keys)) {
+    return problem(path, `is a ${kindOf(value)}, which JSON would turn into {}: send a plain object or an array`)
+  }
+  for (const key of keys) {
+    if (key === "__proto__") {
+      problem(`${path}["__proto__"]`, "is a reserved key that would be lost: rename it")
+      continue
+    }
+    const at = pathOf(path, key)
+    if (!key.isWellFormed()) problem(at, "has a lone surrogate in its name, which has no UTF-8 form: repair the name")
+    let member: unknown
+    try {
+      member = Reflect.get(value, key)
+    } catch (cause) {
+      problem(at, `could not be read: its getter threw ${nameOf(cause)}`)
+      continue
+    }
+    if (member !== undefined) collectIssues(member, at, childRedaction(redaction, key), ancestors, issues)
+  }
+}
+
+// The message of a foreign error may quote the payload, so only its name is told.
+const nameOf = (cause: unknown): string => (cause instanceof Error ? cause.name : "a value that is no Error")
+
+const kindOf = (value: object): string => {
+  const tag = Object.prototype.toString.call(value).slice(8, -1)
+  if (tag !== "Object") return tag
+  const constructor: unknown = Reflect.get(value, "constructor")
+  return typeof constructor === "function" && constructor !== Object && constructor.name !== ""
+    ? `${constructor.name} without own keys`
+    : "object with symbol keys only"
+}

@@ -1,0 +1,275 @@
+/**
+ * Moves records from the outbox to the ledger: scoped background fibers, exactly one outcome per record.
+ *
+ * An accepted record is pending (in the outbox), in flight (a fiber has it) or settled, at every moment; `stats` shows the
+ * sum. Delivery itself never fails: what goes wrong with a record is its outcome. When its scope closes it takes no more,
+ * delivers what it can within the shutdown deadline, and settles the rest as dropped.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import type * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import * as Accounts from "./Accounts.ts"
+import type * as DeliveryGate from "./DeliveryGate.ts"
+import type { Ledger } from "./Ledger.ts"
+import type { LedgerRecord } from "./LedgerRecord.ts"
+import * as Metrics from "./Metrics.ts"
+import { Outbox } from "./Outbox.ts"
+import * as Outcome from "./Outcome.ts"
+import type { Receipt } from "./Receipt.ts"
+import * as Sender from "./Sender.ts"
+import { XaseConfig } from "./XaseConfig.ts"
+import { type DeliveryError, type FlushTimeout, IdempotencyConflict, QueueClosed, QueueFull } from "./XaseError.ts"
+
+/** What delivery is doing; all but `flowing` mean that records are held. */
+export type DeliveryState = "flowing" | DeliveryGate.ClosedBecause
+
+/**
+ * A count of every decision that was accepted. At every moment
+ * `accepted = delivered + failed + dropped (all reasons) + pending + inFlight`.
+ */
+export interface Stats extends Accounts.Counts {
+  readonly pending: number
+  readonly inFlight: number
+  /** Bytes of JSON that wait in the outbox. */
+  readonly pendingBytes: number
+  /** Calls of `record` for a decision that was under way already, with the same key; they were not accepted again. */
+  readonly joined: number
+  /** Attempts after the first one of a record. */
+  readonly retries: number
+  readonly state: DeliveryState
+  readonly closed: boolean
+}
+
+/**
+ * What became of a record that was offered without waiting. `Joined`: the very same decision is under way already, with the
+ * same key. `Wait`: the outbox is full under the policy `backpressure`, so that `accept` would wait.
+ */
+export type Acceptance = "Accepted" | "Joined" | "Wait"
+
+/** Why a record is not accepted. */
+export type AcceptError = QueueClosed | QueueFull | IdempotencyConflict
+
+/** See the module. */
+export interface Service {
+  /** Takes a record in without waiting. */
+  readonly acceptNow: (record: LedgerRecord) => Result.Result<Acceptance, AcceptError>
+  /** Takes a record in, under `backpressure` waiting for room in the order of the calls. */
+  readonly accept: (record: LedgerRecord) => Effect.Effect<void, AcceptError>
+  /** Sends a record past the outbox and waits for its receipt. */
+  readonly deliverNow: (
+    record: LedgerRecord,
+    timeout?: Duration.Duration
+  ) => Effect.Effect<Receipt, DeliveryError | AcceptError>
+  /** Waits until everything that was accepted before has settled. */
+  readonly flush: (timeout: Duration.Duration) => Effect.Effect<void, FlushTimeout>
+  readonly stats: () => Stats
+  /** Outcomes from now on. A subscriber that falls `Accounts.outcomesCapacity` behind misses the oldest. */
+  readonly outcomes: Stream.Stream<Outcome.Outcome>
+  /** Tries again at once, after something was changed that had stopped delivery. */
+  readonly wake: Effect.Effect<void>
+}
+
+/** See the module. */
+export class Delivery extends Context.Service<Delivery, Service>()("xase-sdk/Delivery") {}
+
+/** Starts delivery in the scope. */
+export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | Scope.Scope> = Effect.gen(function* () {
+  const config = yield* XaseConfig
+  const outbox = yield* Outbox
+  const accounts = yield* Accounts.make
+  const sender = yield* Sender.make(accounts.unsettled)
+  const context = yield* Effect.context<never>()
+  const turn = yield* Semaphore.make(1)
+  const stopped = yield* Deferred.make<void>()
+  let waiting = 0
+  let joined = 0
+  let isClosed = false
+
+  // -- taking records in
+
+  const queueFull = new QueueFull({ maxRecords: config.queueMaxSize, maxBytes: config.queueMaxBytes })
+
+  /** What is to be said of a record before anything is done with it. */
+  const answerAtOnce = (record: LedgerRecord): Result.Result<"Joined", AcceptError> | undefined => {
+    if (isClosed) return Result.fail(new QueueClosed({ started: false }))
+    switch (accounts.standingOf(record)) {
+      case "new":
+        return undefined
+      case "conflict":
+        return Result.fail(new IdempotencyConflict({ idempotencyKey: record.idempotencyKey }))
+      case "under way":
+        joined++
+        return joinedAnswer
+    }
+  }
+
+  const takeIn = (record: LedgerRecord): Result.Result<Acceptance, AcceptError> => {
+    const answer = answerAtOnce(record)
+    if (answer !== undefined) return answer
+    const offer = outbox.offerNow(record)
+    switch (offer._tag) {
+      case "Closed":
+        return Result.fail(new QueueClosed({ started: false }))
+      case "Full":
+        return config.queuePolicy === "backpressure" ? Result.succeed("Wait") : Result.fail(queueFull)
+      case "Accepted":
+        accounts.enter(record)
+        for (const evicted of offer.evicted) accounts.settle(evicted, Outcome.dropped(evicted, "QueueFull", false))
+        Metrics.queueDepth.updateUnsafe(outbox.size().records, context)
+        return accepted
+    }
+  }
+
+  const takeInWaiting = (record: LedgerRecord): Effect.Effect<void, AcceptError> =>
+    Effect.suspend(() => {
+      const answer = takeIn(record)
+      if (Result.isFailure(answer)) return Effect.fail(answer.failure)
+      return answer.success === "Wait" ? Effect.andThen(outbox.room, takeInWaiting(record)) : Effect.void
+    })
+
+  const accept: Service["accept"] = (record) =>
+    Effect.suspend(() => {
+      const answer = acceptNow(record)
+      if (Result.isFailure(answer)) return Effect.fail(answer.failure)
+      if (answer.success !== "Wait") return Effect.void
+      waiting++
+      return turn.withPermit(takeInWaiting(record)).pipe(Effect.ensuring(Effect.sync(() => waiting--)))
+    })
+
+  // Whoever comes while others wait for room waits behind them.
+  const acceptNow: Service["acceptNow"] = (record) => (waiting > 0 ? wait : takeIn(record))
+
+  // -- sending
+
+  /** Makes a span for the delivery, linked to the one that recorded, unless nobody would see it. */
+  const traced = <A, E>(record: LedgerRecord, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.withFiber((fiber) =>
+      (fiber.cache.tracer ?? Tracer.nativeTracer) === Tracer.nativeTracer
+        ? effect
+        : Effect.withSpan(effect, "xase.deliver", {
+            kind: "client",
+            root: true,
+            links: record.span === undefined ? [] : [{ span: record.span, attributes: {} }],
+            attributes: { "xase.policy": record.policy, "xase.idempotency_key": record.idempotencyKey }
+          })
+    )
+
+  const outcomeOf = (
+    record: LedgerRecord,
+    exit: Exit.Exit<Receipt, DeliveryError>,
+    reason: Outcome.DropReason
+  ): Outcome.Outcome => {
+    if (Exit.isSuccess(exit)) return Outcome.delivered(record, exit.value)
+    const error = Cause.findErrorOption(exit.cause)
+    return Option.isSome(error)
+      ? Outcome.failed(record, error.value)
+      : Outcome.dropped(record, isClosed ? "Shutdown" : reason, true)
+  }
+
+  /** Runs a delivery, which alone can be interrupted, to its outcome; however it ends, the record is settled. */
+  const settling = (
+    record: LedgerRecord,
+    delivery: Effect.Effect<Receipt, DeliveryError>,
+    reason: Outcome.DropReason
+  ): Effect.Effect<Receipt, DeliveryError> =>
+    Effect.interruptible(traced(record, Effect.trackDuration(delivery, Metrics.deliveryTime))).pipe(
+      Effect.onExit((exit) => Effect.sync(() => accounts.settle(record, outcomeOf(record, exit, reason))))
+    )
+
+  const deliverNext = Effect.flatMap(outbox.take, (record) => {
+    Metrics.queueDepth.updateUnsafe(outbox.size().records, context)
+    return settling(record, sender.deliver(record), "Shutdown")
+  }).pipe(Effect.catchIf(isNotDone, () => Effect.void))
+
+  const worker = deliverNext.pipe(Effect.uninterruptible, Effect.forever({ disableYield: true }), Effect.ignore)
+
+  const workers: Array<Fiber.Fiber<void>> = []
+  for (let index = 0; index < config.concurrency; index++) workers.push(yield* Effect.forkScoped(worker))
+
+  const deliverUntilStopped = (
+    record: LedgerRecord,
+    timeout?: Duration.Duration
+  ): Effect.Effect<Receipt, DeliveryError> =>
+    Effect.suspend(() => {
+      accounts.enter(record)
+      return settling(record, sender.deliverNow(record, timeout), "Interrupted")
+    }).pipe(
+      Effect.uninterruptible,
+      Effect.raceFirst(Effect.andThen(Deferred.await(stopped), Effect.fail(new QueueClosed({ started: true }))))
+    )
+
+  const receiptOf = (outcome: Outcome.Outcome): Effect.Effect<Receipt, DeliveryError | AcceptError> => {
+    switch (outcome._tag) {
+      case "Delivered":
+        return Effect.succeed(outcome.receipt)
+      case "Failed":
+        return Effect.fail(outcome.error)
+      case "Dropped":
+        return Effect.fail(outcome.reason === "QueueFull" ? queueFull : new QueueClosed({ started: outcome.started }))
+    }
+  }
+
+  // -- closing, registered after the workers so that it runs while they are alive
+
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      isClosed = true
+      yield* outbox.close
+      // The ledger may be back by now; a time that it named itself is kept, though.
+      if (sender.closedBecause() === "outage") sender.wake()
+      yield* Effect.ignore(Effect.interruptible(accounts.flush(config.shutdownTimeout)))
+      yield* Deferred.done(stopped, Exit.void)
+      yield* Fiber.interruptAll(workers)
+      for (const record of yield* outbox.drain) {
+        accounts.settle(record, Outcome.dropped(record, "Shutdown", false))
+      }
+    })
+  )
+
+  return {
+    acceptNow,
+    accept,
+    deliverNow: (record, timeout) =>
+      Effect.suspend((): Effect.Effect<Receipt, DeliveryError | AcceptError> => {
+        const answer = answerAtOnce(record)
+        if (answer === undefined) return deliverUntilStopped(record, timeout)
+        return Result.isFailure(answer) ? Effect.fail(answer.failure) : Effect.flatMap(accounts.join(record), receiptOf)
+      }),
+    flush: accounts.flush,
+    stats: () => {
+      const { bytes, records } = outbox.size()
+      return {
+        ...accounts.counts(),
+        pending: records,
+        inFlight: accounts.unsettled() - records,
+        pendingBytes: bytes,
+        joined,
+        retries: sender.retries(),
+        state: sender.closedBecause() ?? "flowing",
+        closed: isClosed
+      }
+    },
+    outcomes: accounts.outcomes,
+    wake: Effect.sync(sender.wake)
+  }
+})
+
+const accepted = Result.succeed("Accepted" as const)
+const joinedAnswer = Result.succeed("Joined" as const)
+const wait = Result.succeed("Wait" as const)
+
+const isNotDone = (error: DeliveryError | Cause.Done): error is DeliveryError => !Cause.isDone(error)
+
+/** {@link make} as a layer. */
+export const layer: Layer.Layer<Delivery, never, XaseConfig | Ledger | Outbox> = Layer.effect(Delivery, make)

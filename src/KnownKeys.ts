@@ -1,0 +1,64 @@
+/**
+ * Remembers which decision an application-chosen idempotency key stands for (requirement R31).
+ *
+ * The ledger answers a used key with the first receipt whatever the new body says, so a second decision under the same
+ * `transactionId` would be lost in silence. Within a process that is noticed here. Keys that the SDK makes are unique and
+ * not remembered.
+ */
+import type { LedgerRecord } from "./LedgerRecord.ts"
+
+/** How a record stands to the records before it. */
+export type Standing = "new" | "conflict" | "under way"
+
+/** See the module. */
+export interface KnownKeys {
+  /** `under way`: the very same decision is accepted and not settled yet. */
+  readonly standingOf: (record: LedgerRecord) => Standing
+  readonly accepted: (record: LedgerRecord) => void
+  readonly settled: (record: LedgerRecord) => void
+}
+
+/** How many settled keys are remembered. */
+export const capacity = 10_000
+
+interface Known {
+  readonly fingerprint: string
+  underWay: boolean
+}
+
+/** Knows nothing yet. */
+export const make = (): KnownKeys => {
+  const known = new Map<string, Known>()
+  let settledCount = 0
+
+  const forgetOldestSettled = (): void => {
+    for (const [key, { underWay }] of known) {
+      if (underWay) continue
+      known.delete(key)
+      settledCount--
+      return
+    }
+  }
+
+  return {
+    standingOf: ({ fingerprint, idempotencyKey }) => {
+      const earlier = fingerprint === undefined ? undefined : known.get(idempotencyKey)
+      if (earlier === undefined) return "new"
+      if (earlier.fingerprint !== fingerprint) return "conflict"
+      return earlier.underWay ? "under way" : "new"
+    },
+    accepted: ({ fingerprint, idempotencyKey }) => {
+      if (fingerprint === undefined) return
+      if (known.get(idempotencyKey)?.underWay === false) settledCount--
+      known.delete(idempotencyKey)
+      known.set(idempotencyKey, { fingerprint, underWay: true })
+    },
+    settled: ({ fingerprint, idempotencyKey }) => {
+      const entry = fingerprint === undefined ? undefined : known.get(idempotencyKey)
+      if (entry === undefined || !entry.underWay) return
+      entry.underWay = false
+      settledCount++
+      if (settledCount > capacity) forgetOldestSettled()
+    }
+  }
+}

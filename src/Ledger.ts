@@ -1,0 +1,292 @@
+/**
+ * The ledger as this SDK meets it: one method per route, every answer either the value or a typed error.
+ *
+ * Each call is one attempt under one deadline that covers everything from DNS to the last byte; repeating it is the
+ * caller's business. Redirects are never followed, answers are read up to a limit, bodies that are not what the contract
+ * says become errors, and neither the key nor a payload is part of any of them. This is the only room of the client that
+ * knows `effect/http`.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import type * as Headers from "effect/http/Headers"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpClient from "effect/http/HttpClient"
+import type { HttpClientError } from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { LedgerRecord } from "./LedgerRecord.ts"
+import * as RetryAfter from "./ledger/RetryAfter.ts"
+import { type Receipt, ReceiptFromLedger } from "./Receipt.ts"
+import { type Verification, VerificationFromLedger } from "./Verification.ts"
+import { version } from "./Version.ts"
+import { XaseConfig } from "./XaseConfig.ts"
+import {
+  Forbidden,
+  IdempotencyConflict,
+  InvalidIdempotencyKey,
+  InvalidResponse,
+  type Issue,
+  type LedgerError,
+  NetworkError,
+  QuotaExceeded,
+  type QuotaUsage,
+  RateLimitExceeded,
+  RecordNotFound,
+  RequestFailed,
+  RequestTimeout,
+  ServerError,
+  Unauthorized,
+  ValidationError
+} from "./XaseError.ts"
+
+/** See the module. */
+export interface Service {
+  /** `POST /records`, once. `timeout` overrides the client's deadline for this attempt. */
+  readonly append: (record: LedgerRecord, timeout?: Duration.Duration) => Effect.Effect<Receipt, LedgerError>
+  /** `GET /verify/{transactionId}`, once: what the ledger says of itself. Public, sent without the key. */
+  readonly verify: (transactionId: string) => Effect.Effect<Verification, LedgerError>
+  /** Uses another API key from the next request on. */
+  readonly setApiKey: (apiKey: Redacted.Redacted<string>) => Effect.Effect<void>
+}
+
+/** See the module. */
+export class Ledger extends Context.Service<Ledger, Service>()("xase-sdk/Ledger") {}
+
+/** The largest answer that is read, in bytes. A receipt has about 400. */
+export const maxAnswerBytes = 1024 * 1024
+
+/** How much of an unexpected answer an error may quote, in characters. */
+const maxQuotedCharacters = 500
+
+/** Talks to the ledger over whatever `HttpClient` is provided. */
+export const layer: Layer.Layer<Ledger, never, XaseConfig | HttpClient.HttpClient> = Layer.effect(
+  Ledger,
+  Effect.gen(function* () {
+    const config = yield* XaseConfig
+    const client = (yield* HttpClient.HttpClient).pipe(HttpClient.transformResponse(asOurOwn))
+    let apiKey = config.apiKey
+
+    const ownHeaders = { ...config.headers, "user-agent": config.headers["user-agent"] ?? `xase-sdk/${version}` }
+    const post = HttpClientRequest.post(`${config.baseUrl}/records`, { headers: ownHeaders, acceptJson: true })
+    const get = HttpClientRequest.get(config.baseUrl, { headers: ownHeaders, acceptJson: true })
+
+    const attempt = <A>(
+      request: HttpClientRequest.HttpClientRequest,
+      timeout: Duration.Duration,
+      read: (answer: Answer) => Effect.Effect<A, LedgerError>
+    ): Effect.Effect<A, LedgerError> =>
+      client.execute(request).pipe(
+        Effect.flatMap(readAnswer),
+        Effect.catchTag("HttpClientError", (error) => Effect.fail(networkError(error))),
+        Effect.flatMap(read),
+        Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(new RequestTimeout({ timeout })) })
+      )
+
+    return {
+      append: (record, timeout = config.timeout) =>
+        attempt(
+          HttpClientRequest.setBody(
+            HttpClientRequest.setHeaders(post, {
+              "x-api-key": Redacted.value(apiKey),
+              "idempotency-key": record.idempotencyKey
+            }),
+            HttpBody.text(record.body, "application/json")
+          ),
+          timeout,
+          (answer) => (isSuccess(answer) ? decode(decodeReceipt, answer) : refusal(answer, record.idempotencyKey))
+        ),
+      verify: (transactionId) =>
+        attempt(
+          HttpClientRequest.appendUrl(get, `/verify/${encodeURIComponent(transactionId)}`),
+          config.timeout,
+          (answer) => {
+            if (isSuccess(answer)) return decode(decodeVerification, answer)
+            return answer.status === 404 ? Effect.fail(new RecordNotFound({ transactionId })) : refusal(answer, "")
+          }
+        ),
+      setApiKey: (key) =>
+        Effect.sync(() => {
+          apiKey = key
+        })
+    }
+  })
+)
+
+/** No trace headers leave the process, no span per request (delivery makes its own), no redirect is followed. */
+const asOurOwn = (
+  response: Effect.Effect<HttpClientResponse, HttpClientError>
+): Effect.Effect<HttpClientResponse, HttpClientError> =>
+  response.pipe(
+    Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
+    Effect.provideService(HttpClient.TracerPropagationEnabled, false),
+    Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })
+  )
+
+/** An answer, read completely. `body` is the parsed JSON, `undefined` when the text is none. */
+interface Answer {
+  readonly status: number
+  readonly headers: Headers.Headers
+  readonly text: string
+  readonly body: unknown
+}
+
+const isSuccess = (answer: Answer): boolean => answer.status >= 200 && answer.status < 300
+
+const readAnswer = (response: HttpClientResponse): Effect.Effect<Answer, HttpClientError | InvalidResponse> =>
+  Effect.map(readText(response), (text) => ({
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: parseJson(text)
+  }))
+
+/** An announced length is enforced by the parser of HTTP; any other body is counted while it arrives. */
+const readText = (response: HttpClientResponse): Effect.Effect<string, HttpClientError | InvalidResponse> => {
+  const announced = Number(response.headers["content-length"] ?? Number.NaN)
+  const isPlain = response.headers["content-encoding"] === undefined
+  if (isPlain && announced <= maxAnswerBytes) return response.text
+  const decoder = new TextDecoder()
+  let bytes = 0
+  return response.stream.pipe(
+    Stream.mapEffect((chunk) => {
+      bytes += chunk.byteLength
+      return bytes > maxAnswerBytes
+        ? Effect.fail(
+            new InvalidResponse({ status: response.status, problem: `with more than ${maxAnswerBytes} bytes` })
+          )
+        : Effect.succeed(decoder.decode(chunk, { stream: true }))
+    }),
+    Stream.mkString
+  )
+}
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const decodeReceipt = Schema.decodeUnknownResult(ReceiptFromLedger)
+const decodeVerification = Schema.decodeUnknownResult(VerificationFromLedger)
+
+const decode = <A>(
+  decoder: (body: unknown) => Result.Result<A, Schema.SchemaError>,
+  { body, status, text }: Answer
+): Effect.Effect<A, InvalidResponse> => {
+  if (body === undefined) {
+    const problem = text === "" ? "with an empty body" : "with a body that is not JSON (cut off, or not from a ledger)"
+    return Effect.fail(new InvalidResponse({ status, problem }))
+  }
+  const decoded = decoder(body)
+  return Result.isSuccess(decoded)
+    ? Effect.succeed(decoded.success)
+    : Effect.fail(
+        new InvalidResponse({ status, problem: `without what the contract promises: ${decoded.failure.message}` })
+      )
+}
+
+const field = (body: unknown, name: string): unknown => (Predicate.isObject(body) ? body[name] : undefined)
+
+const textField = (body: unknown, name: string): string | undefined => {
+  const value = field(body, name)
+  return typeof value === "string" ? value.slice(0, maxQuotedCharacters) : undefined
+}
+
+/** The 401 that says that the ledger's database is down, and nothing about the key (ledger contract). */
+const authenticationOutage = "Authentication error"
+
+const refusal = (answer: Answer, idempotencyKey: string): Effect.Effect<never, LedgerError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(refusalError(answer, idempotencyKey, now)))
+
+const refusalError = (answer: Answer, idempotencyKey: string, now: number): LedgerError => {
+  const { body, headers, status, text } = answer
+  const reason = textField(body, "error") ?? `status ${status}`
+  const code = textField(body, "code")
+  const later = () => RetryAfter.fromAnswer(headers, body, now)
+  const serverError = (): ServerError => {
+    const retryAfter = later()
+    return new ServerError({ status, reason, ...(retryAfter === undefined ? {} : { retryAfter }) })
+  }
+  switch (status) {
+    case 400:
+      if (code === "INVALID_IDEMPOTENCY_KEY")
+        return new InvalidIdempotencyKey({ problem: "was refused by the ledger", statusCode: 400 })
+      return new ValidationError({ issues: issuesFrom(body, reason), statusCode: 400 })
+    case 401:
+      return reason === authenticationOutage ? serverError() : new Unauthorized({ reason })
+    case 402:
+      return new QuotaExceeded({ usage: usageFrom(field(body, "usage")) })
+    case 403: {
+      const requiredPermission = textField(body, "required_permission")
+      return new Forbidden(requiredPermission === undefined ? {} : { requiredPermission })
+    }
+    case 404:
+      return new RecordNotFound({})
+    case 408:
+    case 425:
+      return serverError()
+    case 409:
+      if (code === "IDEMPOTENCY_CONFLICT") return new IdempotencyConflict({ idempotencyKey, statusCode: 409 })
+      break
+    case 422:
+      return new ValidationError({ issues: issuesFrom(body, reason), statusCode: 422 })
+    case 429: {
+      const retryAfter = later()
+      return new RateLimitExceeded({ retryAfter: retryAfter ?? Duration.seconds(1), named: retryAfter !== undefined })
+    }
+  }
+  return status >= 500 ? serverError() : new RequestFailed({ status, body: text.slice(0, maxQuotedCharacters) })
+}
+
+/** The ledger's own list of issues (`details: [{ path: [...], message }]`), else its one sentence. */
+const issuesFrom = (body: unknown, reason: string): ReadonlyArray<Issue> => {
+  const details = field(body, "details")
+  if (!Array.isArray(details) || details.length === 0) return [{ path: "", message: reason }]
+  return details.map((detail: unknown) => {
+    const path = field(detail, "path")
+    return {
+      path: Array.isArray(path) ? path.map(friendlyName).join(".") : "",
+      message: textField(detail, "message") ?? reason
+    }
+  })
+}
+
+const friendlyName = (key: unknown): string => (key === "policyId" ? "policy" : String(key))
+
+const usageFrom = (usage: unknown): QuotaUsage => {
+  const used = field(usage, "used")
+  const limit = field(usage, "limit")
+  const tier = field(usage, "tier")
+  return {
+    ...(typeof used === "number" && Number.isFinite(used) ? { used } : {}),
+    ...(typeof limit === "number" && Number.isFinite(limit) ? { limit } : {}),
+    ...(typeof tier === "string" ? { tier } : {})
+  }
+}
+
+/** Codes of a connection that ended before or within the answer. */
+const resetCodes: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"])
+
+const networkError = (error: HttpClientError): NetworkError => {
+  const code = errorCode(error.reason.cause)
+  return new NetworkError({ reason: code ?? error.reason._tag, connectionReset: resetCodes.has(code ?? "") })
+}
+
+/** The system's error code, wherever in the chain of causes it sits. */
+const errorCode = (cause: unknown): string | undefined => {
+  for (let current = cause, depth = 0; Predicate.isObject(current) && depth < 5; current = current.cause, depth++) {
+    if (typeof current.code === "string") return current.code
+  }
+  return undefined
+}

@@ -1,0 +1,230 @@
+/**
+ * The service that applications use: record a decision and go on.
+ *
+ * It makes records of decisions and hands them to `Delivery`; everything that can be wrong with a decision is told here,
+ * before anything is queued, and everything that happens to a record later is its outcome.
+ */
+import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { HttpClient } from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import type { Decision } from "./Decision.ts"
+import * as Delivery from "./Delivery.ts"
+import * as Ledger from "./Ledger.ts"
+import * as LedgerRecord from "./LedgerRecord.ts"
+import * as Outbox from "./Outbox.ts"
+import type { Outcome } from "./Outcome.ts"
+import type { Receipt } from "./Receipt.ts"
+import * as RuntimeContext from "./RuntimeContext.ts"
+import type { Verification } from "./Verification.ts"
+import * as XaseConfig from "./XaseConfig.ts"
+import {
+  ConfigurationError,
+  type FlushTimeout,
+  type InvalidIdempotencyKey,
+  type RecordError,
+  type RecordNowError,
+  ValidationError,
+  type VerifyError
+} from "./XaseError.ts"
+
+/** What can be said about one call of `record` or `recordNow`. */
+export interface RecordOptions {
+  /** A UUID v4 or 16 to 64 of `A-Z a-z 0-9 _ -`; else derived from `transactionId`, else fresh. */
+  readonly idempotencyKey?: string | undefined
+}
+
+/** What can be said about one call of `recordNow`. */
+export interface RecordNowOptions extends RecordOptions {
+  /** The deadline of each attempt, instead of the client's. */
+  readonly timeout?: Duration.Input | undefined
+}
+
+/** See the module. */
+export interface Service {
+  /**
+   * Takes a decision in and returns at once, without waiting for the network. Its outcome is told by `outcomes`, `stats` and
+   * metrics. Fails, with nothing queued, when the decision is not valid, its key stands for another decision, or the outbox
+   * is closed or (under `drop-newest`) full; under `backpressure` it waits for room.
+   *
+   * **Example**
+   *
+   * ```ts
+   * yield* xase.record({ policy: "credit_policy_v4", input, output, confidence: 0.94 })
+   * ```
+   */
+  readonly record: (decision: Decision, options?: RecordOptions) => Effect.Effect<void, RecordError>
+  /**
+   * Sends a decision past the outbox and waits for its receipt. Retries what may pass, waits for a rate limit up to
+   * `maxRetryAfter`, and fails with the typed error of anything else.
+   *
+   * **Example**
+   *
+   * ```ts
+   * const receipt = yield* xase.recordNow({ policy: "fraud_detection_v2", input, output })
+   * ```
+   */
+  readonly recordNow: (decision: Decision, options?: RecordNowOptions) => Effect.Effect<Receipt, RecordNowError>
+  /** Waits until everything that was accepted before has settled, 5 s unless told otherwise. */
+  readonly flush: (timeout?: Duration.Input) => Effect.Effect<void, FlushTimeout>
+  /** The books of delivery at this moment. */
+  readonly stats: Effect.Effect<Delivery.Stats>
+  /**
+   * How records settle, from now on. A subscriber that falls 16,384 outcomes behind misses the oldest, and the stream ends
+   * with the client.
+   */
+  readonly outcomes: Stream.Stream<Outcome>
+  /** Asks the ledger to verify one of its records. */
+  readonly verify: (transactionId: string) => Effect.Effect<Verification, VerifyError>
+  /** Uses another API key from now on; records that were held because the old one was refused are sent at once. */
+  readonly setApiKey: (apiKey: string | Redacted.Redacted<string>) => Effect.Effect<void, ConfigurationError>
+}
+
+/** See the module. */
+export class Xase extends Context.Service<Xase, Service>()("xase-sdk/Xase") {
+  /**
+   * The client with these settings, the rest from `XASE_*` variables and the defaults, over whatever `HttpClient` is
+   * provided. Closing its scope delivers what waits, up to `shutdownTimeout`.
+   *
+   * **Example**
+   *
+   * ```ts
+   * program.pipe(Effect.provide(Xase.layer({ concurrency: 4 })), Effect.provide(FetchHttpClient.layer))
+   * ```
+   */
+  static readonly layer = (options: XaseConfig.Options = {}): Layer.Layer<Xase, ConfigurationError, HttpClient> =>
+    layerService.pipe(Layer.provide(layerRecorder(options)))
+
+  /**
+   * {@link Xase.layer} with settings that may come from an application's own `Config`.
+   *
+   * **Example**
+   *
+   * ```ts
+   * Xase.layerConfig({ apiKey: Config.Redacted("LEDGER_KEY"), concurrency: 4 })
+   * ```
+   */
+  static readonly layerConfig = (
+    options: Config.Wrap<XaseConfig.Options>
+  ): Layer.Layer<Xase, ConfigurationError, HttpClient> =>
+    Layer.unwrap(
+      Config.unwrap(options).pipe(
+        Effect.mapError(
+          (error) =>
+            new ConfigurationError({
+              setting: "given to Xase.layerConfig",
+              problem: `could not be read: ${error.message}`,
+              fix: "Set the variable that it names."
+            })
+        ),
+        Effect.map((read) => Xase.layer(read))
+      )
+    )
+}
+
+/**
+ * The synchronous half of recording, for a caller outside of any fiber: what `Xase.record` does, without an Effect around
+ * it. The Promise facade uses it so that a call costs no fiber.
+ */
+export interface Recorder {
+  readonly makeRecord: (
+    decision: Decision,
+    circumstances: LedgerRecord.Circumstances
+  ) => Result.Result<LedgerRecord.LedgerRecord, ValidationError | InvalidIdempotencyKey>
+  readonly delivery: Delivery.Service
+}
+
+/** See {@link Recorder}. */
+export class CurrentRecorder extends Context.Service<CurrentRecorder, Recorder>()("xase-sdk/Xase/CurrentRecorder") {}
+
+const makeRecorder = Effect.gen(function* () {
+  const config = yield* XaseConfig.XaseConfig
+  const delivery = yield* Delivery.Delivery
+  const encoding: LedgerRecord.Encoding = {
+    runtimeContext: config.runtimeContext ? RuntimeContext.make(config.environment) : {},
+    redactions: config.redactions,
+    redact: config.redact,
+    maxRecordBytes: config.maxRecordBytes
+  }
+  return CurrentRecorder.of({
+    makeRecord: (decision, circumstances) => LedgerRecord.make(decision, circumstances, encoding),
+    delivery
+  })
+})
+
+/** Everything below `Xase`: settings, ledger, outbox, delivery and the {@link Recorder}. */
+export const layerRecorder = (
+  options: XaseConfig.Options
+): Layer.Layer<CurrentRecorder | Ledger.Ledger, ConfigurationError, HttpClient> =>
+  Layer.effect(CurrentRecorder, makeRecorder).pipe(
+    Layer.provide(Delivery.layer),
+    Layer.provide(Outbox.layerMemory),
+    Layer.provideMerge(Ledger.layer),
+    Layer.provide(XaseConfig.layer(options))
+  )
+
+const defaultFlushTimeout = Duration.seconds(5)
+
+const make = Effect.gen(function* () {
+  const { delivery, makeRecord } = yield* CurrentRecorder
+  const ledger = yield* Ledger.Ledger
+
+  /** The span of the application is recorded; the one of the recording, where anybody sees it, is linked to delivery's. */
+  const recordOf = (decision: Decision, options: RecordOptions | undefined) =>
+    Effect.withFiber<LedgerRecord.LedgerRecord, ValidationError | InvalidIdempotencyKey>((fiber) =>
+      Effect.fromResult(
+        makeRecord(decision, {
+          now: fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
+          span: fiber.cache.span,
+          idempotencyKey: options?.idempotencyKey
+        })
+      )
+    )
+
+  const record: Service["record"] = (decision, options) =>
+    traced(Effect.flatMap(recordOf(decision, options), delivery.accept))
+
+  const recordNow: Service["recordNow"] = (decision, options) =>
+    Effect.flatMap(timeoutOf(options), (timeout) =>
+      traced(Effect.flatMap(recordOf(decision, options), (record) => delivery.deliverNow(record, timeout)))
+    )
+
+  return Xase.of({
+    record,
+    recordNow,
+    flush: (timeout = defaultFlushTimeout) => delivery.flush(Duration.fromInputUnsafe(timeout)),
+    stats: Effect.sync(delivery.stats),
+    outcomes: delivery.outcomes,
+    verify: ledger.verify,
+    setApiKey: (apiKey) =>
+      Effect.flatMap(XaseConfig.apiKeyFrom(apiKey), ledger.setApiKey).pipe(Effect.andThen(delivery.wake))
+  })
+})
+
+/** {@link Xase} over a {@link Recorder}. */
+export const layerService: Layer.Layer<Xase, never, CurrentRecorder | Ledger.Ledger> = Layer.effect(Xase, make)
+
+const timeoutOf = (
+  options: RecordNowOptions | undefined
+): Effect.Effect<Duration.Duration | undefined, ValidationError> => {
+  if (options?.timeout === undefined) return Effect.succeed(undefined)
+  const timeout = XaseConfig.positiveDuration(options.timeout)
+  return Result.isSuccess(timeout)
+    ? Effect.succeed(timeout.success)
+    : Effect.fail(new ValidationError({ issues: [{ path: "options.timeout", message: timeout.failure.join(". ") }] }))
+}
+
+/** A span is made only when somebody sees it: with Effect's own tracer it would cost more than the recording. */
+const traced = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.withFiber((fiber) =>
+    (fiber.cache.tracer ?? Tracer.nativeTracer) === Tracer.nativeTracer
+      ? effect
+      : Effect.withSpan(effect, "xase.record")
+  )
