@@ -23,7 +23,7 @@ export type Alert = Extract<
   { readonly _tag: "Unauthorized" | "Forbidden" | "QuotaExceeded" | "MaxRetriesExceeded" }
 >
 
-/** Who is told of outcomes and alerts as they happen. Its functions must neither throw nor block. */
+/** Who is told of outcomes and alerts as they happen. What its functions throw is logged once and changes nothing. */
 export interface Observer {
   readonly onOutcome: (outcome: Outcome) => void
   readonly onAlert: (alert: Alert) => void
@@ -55,6 +55,7 @@ export interface Accounts {
   readonly settle: (record: LedgerRecord, outcome: Outcome) => void
   readonly unsettled: () => number
   readonly counts: () => Counts
+  readonly alert: (alert: Alert) => void
   /** Waits until all records that were entered before have settled. */
   readonly flush: (timeout: Duration.Duration) => Effect.Effect<void, FlushTimeout>
   readonly outcomes: Stream.Stream<Outcome>
@@ -105,6 +106,17 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
     }
   }
 
+  let hasWarned = false
+  const tellObserver = (tell: () => void): void => {
+    try {
+      tell()
+    } catch {
+      if (hasWarned) return
+      hasWarned = true
+      Effect.runForkWith(context)(Effect.logWarning("xase: a callback threw; delivery goes on, and this is said once"))
+    }
+  }
+
   const tellJoined = ({ idempotencyKey }: LedgerRecord, outcome: Outcome): void => {
     const join = joins.get(idempotencyKey)
     if (join === undefined) return
@@ -123,9 +135,10 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
       count(outcome)
       keys.settled(record)
       PubSub.publishUnsafe(outcomes, outcome)
-      observer.onOutcome(outcome)
       tellJoined(record, outcome)
       tellFlushes(record)
+      // Last, because an observer may record, flush or close from here.
+      tellObserver(() => observer.onOutcome(outcome))
     },
     join: ({ idempotencyKey }) =>
       Effect.suspend(() => {
@@ -134,6 +147,7 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
         return Deferred.await(join)
       }),
     unsettled,
+    alert: (alert) => tellObserver(() => observer.onAlert(alert)),
     counts: () => ({ accepted, delivered, failed, dropped: { ...dropped } }),
     flush: (timeout) =>
       Effect.suspend(() => {

@@ -67,15 +67,17 @@ export interface Service {
   /** Takes a record in, under `backpressure` waiting for room in the order of the calls. */
   readonly accept: (record: LedgerRecord) => Effect.Effect<void, AcceptError>
   /** Sends a record past the outbox and waits for its receipt. */
-  readonly deliverNow: (
-    record: LedgerRecord,
-    timeout?: Duration.Duration
-  ) => Effect.Effect<Receipt, DeliveryError | AcceptError>
+  readonly deliverNow: (record: LedgerRecord) => Effect.Effect<Receipt, DeliveryError | AcceptError>
   /** Waits until everything that was accepted before has settled. */
   readonly flush: (timeout: Duration.Duration) => Effect.Effect<void, FlushTimeout>
   readonly stats: () => Stats
   /** Outcomes from now on. A subscriber that falls `Accounts.outcomesCapacity` behind misses the oldest. */
   readonly outcomes: Stream.Stream<Outcome.Outcome>
+  /**
+   * Takes no more, delivers what waits within `shutdownTimeout` and settles the rest as dropped; nothing is sent after it.
+   * The scope's closing does the same; doing it twice does it once.
+   */
+  readonly close: Effect.Effect<void>
   /** Tries again at once, after something was changed that had stopped delivery. */
   readonly wake: Effect.Effect<void>
 }
@@ -88,7 +90,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
   const config = yield* XaseConfig
   const outbox = yield* Outbox
   const accounts = yield* Accounts.make
-  const sender = yield* Sender.make(accounts.unsettled)
+  const sender = yield* Sender.make(accounts)
   const context = yield* Effect.context<never>()
   const turn = yield* Semaphore.make(1)
   const stopped = yield* Deferred.make<void>()
@@ -97,8 +99,6 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
   let isClosed = false
 
   // -- taking records in
-
-  const queueFull = new QueueFull({ maxRecords: config.queueMaxSize, maxBytes: config.queueMaxBytes })
 
   /** What is to be said of a record before anything is done with it. */
   const answerAtOnce = (record: LedgerRecord): Result.Result<"Joined", AcceptError> | undefined => {
@@ -122,7 +122,9 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
       case "Closed":
         return Result.fail(new QueueClosed({ started: false }))
       case "Full":
-        return config.queuePolicy === "backpressure" ? Result.succeed("Wait") : Result.fail(queueFull)
+        return config.queuePolicy === "backpressure"
+          ? Result.succeed("Wait")
+          : Result.fail(new QueueFull({ dropped: false }))
       case "Accepted":
         accounts.enter(record)
         for (const evicted of offer.evicted) accounts.settle(evicted, Outcome.dropped(evicted, "QueueFull", false))
@@ -197,13 +199,10 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
   const workers: Array<Fiber.Fiber<void>> = []
   for (let index = 0; index < config.concurrency; index++) workers.push(yield* Effect.forkScoped(worker))
 
-  const deliverUntilStopped = (
-    record: LedgerRecord,
-    timeout?: Duration.Duration
-  ): Effect.Effect<Receipt, DeliveryError> =>
+  const deliverUntilStopped = (record: LedgerRecord): Effect.Effect<Receipt, DeliveryError> =>
     Effect.suspend(() => {
       accounts.enter(record)
-      return settling(record, sender.deliverNow(record, timeout), "Interrupted")
+      return settling(record, sender.deliverNow(record), "Interrupted")
     }).pipe(
       Effect.uninterruptible,
       Effect.raceFirst(Effect.andThen(Deferred.await(stopped), Effect.fail(new QueueClosed({ started: true }))))
@@ -216,13 +215,17 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
       case "Failed":
         return Effect.fail(outcome.error)
       case "Dropped":
-        return Effect.fail(outcome.reason === "QueueFull" ? queueFull : new QueueClosed({ started: outcome.started }))
+        return Effect.fail(
+          outcome.reason === "QueueFull"
+            ? new QueueFull({ dropped: true })
+            : new QueueClosed({ started: outcome.started })
+        )
     }
   }
 
-  // -- closing, registered after the workers so that it runs while they are alive
+  // -- closing
 
-  yield* Effect.addFinalizer(() =>
+  const close = yield* Effect.cached(
     Effect.gen(function* () {
       isClosed = true
       yield* outbox.close
@@ -234,16 +237,19 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
       for (const record of yield* outbox.drain) {
         accounts.settle(record, Outcome.dropped(record, "Shutdown", false))
       }
-    })
+    }).pipe(Effect.uninterruptible)
   )
+
+  // Registered after the workers, so that it runs while they are alive.
+  yield* Effect.addFinalizer(() => close)
 
   return {
     acceptNow,
     accept,
-    deliverNow: (record, timeout) =>
+    deliverNow: (record) =>
       Effect.suspend((): Effect.Effect<Receipt, DeliveryError | AcceptError> => {
         const answer = answerAtOnce(record)
-        if (answer === undefined) return deliverUntilStopped(record, timeout)
+        if (answer === undefined) return deliverUntilStopped(record)
         return Result.isFailure(answer) ? Effect.fail(answer.failure) : Effect.flatMap(accounts.join(record), receiptOf)
       }),
     flush: accounts.flush,
@@ -261,6 +267,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
       }
     },
     outcomes: accounts.outcomes,
+    close,
     wake: Effect.sync(sender.wake)
   }
 })

@@ -50,8 +50,8 @@ import {
 
 /** See the module. */
 export interface Service {
-  /** `POST /records`, once. `timeout` overrides the client's deadline for this attempt. */
-  readonly append: (record: LedgerRecord, timeout?: Duration.Duration) => Effect.Effect<Receipt, LedgerError>
+  /** `POST /records`, once. */
+  readonly append: (record: LedgerRecord) => Effect.Effect<Receipt, LedgerError>
   /** `GET /verify/{transactionId}`, once: what the ledger says of itself. Public, sent without the key. */
   readonly verify: (transactionId: string) => Effect.Effect<Verification, LedgerError>
   /** Uses another API key from the next request on. */
@@ -92,7 +92,7 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | HttpClient.HttpClien
       )
 
     return {
-      append: (record, timeout = config.timeout) =>
+      append: (record) =>
         attempt(
           HttpClientRequest.setBody(
             HttpClientRequest.setHeaders(post, {
@@ -101,7 +101,7 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | HttpClient.HttpClien
             }),
             HttpBody.text(record.body, "application/json")
           ),
-          timeout,
+          record.timeout ?? config.timeout,
           (answer) => (isSuccess(answer) ? decode(decodeReceipt, answer) : refusal(answer, record.idempotencyKey))
         ),
       verify: (transactionId) =>

@@ -4,6 +4,7 @@
  * Everything that the caller handed over is read here, during the call of `record`, and never again: mutating the objects
  * later changes nothing. Both faces of the SDK go through {@link make}, which neither throws nor suspends.
  */
+import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { AnySpan } from "effect/Tracer"
@@ -32,6 +33,8 @@ export interface LedgerRecord {
   readonly fingerprint: string | undefined
   /** The span in which the decision was recorded, for the delivery's span to link to. */
   readonly span: AnySpan | undefined
+  /** The deadline of each attempt, where it is not the client's. */
+  readonly timeout: Duration.Duration | undefined
   /** The place in the order of acceptance in this process; 0 until the record is accepted. */
   sequence: number
 }
@@ -44,6 +47,8 @@ export interface Circumstances {
   readonly span: AnySpan | undefined
   /** The caller's own key, not yet checked. */
   readonly idempotencyKey: string | undefined
+  /** See {@link LedgerRecord.timeout}. */
+  readonly timeout: Duration.Duration | undefined
 }
 
 /** What is the same for all records of a client. */
@@ -87,6 +92,7 @@ export const make = (
     transactionId,
     fingerprint: chosenKey === undefined ? undefined : fingerprintOf(own.success, texts.success, encoding),
     span: circumstances.span,
+    timeout: circumstances.timeout,
     sequence: 0
   })
 }

@@ -13,7 +13,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
-import { type Alert, CurrentObserver } from "./Accounts.ts"
+import type { Accounts, Alert } from "./Accounts.ts"
 import * as DeliveryGate from "./DeliveryGate.ts"
 import { Ledger } from "./Ledger.ts"
 import type { LedgerRecord } from "./LedgerRecord.ts"
@@ -34,8 +34,8 @@ import {
 export interface Sender {
   /** Sends a queued record, holding it as long as the ledger cannot take it. */
   readonly deliver: (record: LedgerRecord) => Effect.Effect<Receipt, DeliveryError>
-  /** Sends a record whose caller waits. `timeout` is the deadline of each attempt. */
-  readonly deliverNow: (record: LedgerRecord, timeout?: Duration.Duration) => Effect.Effect<Receipt, DeliveryError>
+  /** Sends a record whose caller waits. */
+  readonly deliverNow: (record: LedgerRecord) => Effect.Effect<Receipt, DeliveryError>
   /** Why nothing is sent, `undefined` while records flow. */
   readonly closedBecause: () => DeliveryGate.ClosedBecause | undefined
   /** Lets the next probe go at once. */
@@ -44,13 +44,12 @@ export interface Sender {
   readonly retries: () => number
 }
 
-/** A sender with an open gate and a full budget. `unsettled` is for log lines. */
+/** A sender with an open gate and a full budget. */
 export const make = Effect.fnUntraced(function* (
-  unsettled: () => number
+  accounts: Accounts
 ): Effect.fn.Return<Sender, never, XaseConfig | Ledger> {
   const config = yield* XaseConfig
   const ledger = yield* Ledger
-  const observer = yield* CurrentObserver
   const context = yield* Effect.context<never>()
   const permits = yield* Semaphore.make(config.concurrency)
   const gate = DeliveryGate.make<Alert | RateLimitExceeded>()
@@ -70,14 +69,14 @@ export const make = Effect.fnUntraced(function* (
       gate.close(pass, because, error, (failures) => RetryPolicy.pause(failures, named)),
       (isNews) => {
         if (!isNews) return Effect.void
-        if (error._tag !== "RateLimitExceeded") observer.onAlert(error)
-        return Effect.logWarning(`xase: delivery holds ${unsettled()} records (${because}): ${error.message}`)
+        if (error._tag !== "RateLimitExceeded") accounts.alert(error)
+        return Effect.logWarning(`xase: delivery holds ${accounts.unsettled()} records (${because}): ${error.message}`)
       }
     )
 
   const ledgerIsThere = (pass: DeliveryGate.Pass): Effect.Effect<void> =>
     gate.answered(pass)
-      ? Effect.logInfo(`xase: delivery flows again, ${unsettled()} records on their way`)
+      ? Effect.logInfo(`xase: delivery flows again, ${accounts.unsettled()} records on their way`)
       : Effect.void
 
   const reportError = (pass: DeliveryGate.Pass, error: LedgerError): Effect.Effect<void> => {
@@ -101,12 +100,8 @@ export const make = Effect.fnUntraced(function* (
 
   // -- one attempt
 
-  const send = (
-    pass: DeliveryGate.Pass,
-    record: LedgerRecord,
-    timeout: Duration.Duration | undefined
-  ): Effect.Effect<Receipt, LedgerError> =>
-    ledger.append(record, timeout).pipe(
+  const send = (pass: DeliveryGate.Pass, record: LedgerRecord): Effect.Effect<Receipt, LedgerError> =>
+    ledger.append(record).pipe(
       Effect.catchDefect((defect): Effect.Effect<Receipt, LedgerError> => Effect.fail(unexpected(defect))),
       Effect.onExit((exit) => report(pass, exit))
     )
@@ -114,17 +109,14 @@ export const make = Effect.fnUntraced(function* (
   /** Goes through the gate, then waits for its turn; the gate may have closed meanwhile. */
   const attempt = (
     record: LedgerRecord,
-    timeout: Duration.Duration | undefined,
     enter: Effect.Effect<DeliveryGate.Pass, LedgerError>
   ): Effect.Effect<Receipt, LedgerError> =>
     Effect.flatMap(enter, (pass) =>
       permits
-        .withPermit(
-          Effect.suspend(() => (gate.isValid(pass) ? Effect.asSome(send(pass, record, timeout)) : Effect.succeedNone))
-        )
+        .withPermit(Effect.suspend(() => (gate.isValid(pass) ? Effect.asSome(send(pass, record)) : Effect.succeedNone)))
         .pipe(
           Effect.onInterrupt(() => Effect.sync(() => gate.abandon(pass))),
-          Effect.flatMap(Option.match({ onNone: () => attempt(record, timeout, enter), onSome: Effect.succeed }))
+          Effect.flatMap(Option.match({ onNone: () => attempt(record, enter), onSome: Effect.succeed }))
         )
     )
 
@@ -174,7 +166,7 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const patientAttempt = (record: LedgerRecord): Effect.Effect<Receipt, LedgerError> =>
-    Effect.catch(attempt(record, undefined, gate.enter), (error) =>
+    Effect.catch(attempt(record, gate.enter), (error) =>
       isWaitedOut(error) ? patientAttempt(record) : Effect.fail(error)
     )
 
@@ -233,8 +225,8 @@ export const make = Effect.fnUntraced(function* (
     }
   )
 
-  const deliverNow: Sender["deliverNow"] = (record, timeout) => {
-    const attemptNow = attempt(record, timeout, enterNow)
+  const deliverNow: Sender["deliverNow"] = (record) => {
+    const attemptNow = attempt(record, enterNow)
     return Effect.catch(attemptNow, (error) => {
       if (!RetryPolicy.isRetryable(error)) return Effect.fail<DeliveryError>(error)
       // In an outage one request is enough; retries would only add to it.

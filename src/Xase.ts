@@ -35,15 +35,11 @@ import {
   type VerifyError
 } from "./XaseError.ts"
 
-/** What can be said about one call of `record` or `recordNow`. */
+/** What can be said about one call of `record` or `recordNow`. Durations are milliseconds or text such as `"3 seconds"`. */
 export interface RecordOptions {
   /** A UUID v4 or 16 to 64 of `A-Z a-z 0-9 _ -`; else derived from `transactionId`, else fresh. */
   readonly idempotencyKey?: string | undefined
-}
-
-/** What can be said about one call of `recordNow`. */
-export interface RecordNowOptions extends RecordOptions {
-  /** The deadline of each attempt, instead of the client's. */
+  /** The deadline of each attempt for this record, instead of the client's. */
   readonly timeout?: Duration.Input | undefined
 }
 
@@ -71,7 +67,7 @@ export interface Service {
    * const receipt = yield* xase.recordNow({ policy: "fraud_detection_v2", input, output })
    * ```
    */
-  readonly recordNow: (decision: Decision, options?: RecordNowOptions) => Effect.Effect<Receipt, RecordNowError>
+  readonly recordNow: (decision: Decision, options?: RecordOptions) => Effect.Effect<Receipt, RecordNowError>
   /** Waits until everything that was accepted before has settled, 5 s unless told otherwise. */
   readonly flush: (timeout?: Duration.Input) => Effect.Effect<void, FlushTimeout>
   /** The books of delivery at this moment. */
@@ -100,7 +96,7 @@ export class Xase extends Context.Service<Xase, Service>()("xase-sdk/Xase") {
    * ```
    */
   static readonly layer = (options: XaseConfig.Options = {}): Layer.Layer<Xase, ConfigurationError, HttpClient> =>
-    layerService.pipe(Layer.provide(layerRecorder(options)))
+    layerService.pipe(Layer.provide(layerRecorder), Layer.provide(XaseConfig.layer(options)))
 
   /**
    * {@link Xase.layer} with settings that may come from an application's own `Config`.
@@ -134,9 +130,12 @@ export class Xase extends Context.Service<Xase, Service>()("xase-sdk/Xase") {
  * it. The Promise facade uses it so that a call costs no fiber.
  */
 export interface Recorder {
+  /** `now` in epoch milliseconds; `span` is the one that is active in the application. */
   readonly makeRecord: (
     decision: Decision,
-    circumstances: LedgerRecord.Circumstances
+    options: RecordOptions,
+    now: number,
+    span: Tracer.AnySpan | undefined
   ) => Result.Result<LedgerRecord.LedgerRecord, ValidationError | InvalidIdempotencyKey>
   readonly delivery: Delivery.Service
 }
@@ -154,20 +153,22 @@ const makeRecorder = Effect.gen(function* () {
     maxRecordBytes: config.maxRecordBytes
   }
   return CurrentRecorder.of({
-    makeRecord: (decision, circumstances) => LedgerRecord.make(decision, circumstances, encoding),
+    makeRecord: (decision, { idempotencyKey, timeout }, now, span) => {
+      const deadline = timeoutOf(timeout)
+      return Result.isFailure(deadline)
+        ? Result.fail(deadline.failure)
+        : LedgerRecord.make(decision, { now, span, idempotencyKey, timeout: deadline.success }, encoding)
+    },
     delivery
   })
 })
 
-/** Everything below `Xase`: settings, ledger, outbox, delivery and the {@link Recorder}. */
-export const layerRecorder = (
-  options: XaseConfig.Options
-): Layer.Layer<CurrentRecorder | Ledger.Ledger, ConfigurationError, HttpClient> =>
+/** Everything below `Xase`: ledger, outbox, delivery and the {@link Recorder}. */
+export const layerRecorder: Layer.Layer<CurrentRecorder | Ledger.Ledger, never, HttpClient | XaseConfig.XaseConfig> =
   Layer.effect(CurrentRecorder, makeRecorder).pipe(
     Layer.provide(Delivery.layer),
     Layer.provide(Outbox.layerMemory),
-    Layer.provideMerge(Ledger.layer),
-    Layer.provide(XaseConfig.layer(options))
+    Layer.provideMerge(Ledger.layer)
   )
 
 const defaultFlushTimeout = Duration.seconds(5)
@@ -176,29 +177,16 @@ const make = Effect.gen(function* () {
   const { delivery, makeRecord } = yield* CurrentRecorder
   const ledger = yield* Ledger.Ledger
 
-  /** The span of the application is recorded; the one of the recording, where anybody sees it, is linked to delivery's. */
-  const recordOf = (decision: Decision, options: RecordOptions | undefined) =>
+  const recordOf = (decision: Decision, options: RecordOptions = {}) =>
     Effect.withFiber<LedgerRecord.LedgerRecord, ValidationError | InvalidIdempotencyKey>((fiber) =>
       Effect.fromResult(
-        makeRecord(decision, {
-          now: fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
-          span: fiber.cache.span,
-          idempotencyKey: options?.idempotencyKey
-        })
+        makeRecord(decision, options, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(), fiber.cache.span)
       )
     )
 
-  const record: Service["record"] = (decision, options) =>
-    traced(Effect.flatMap(recordOf(decision, options), delivery.accept))
-
-  const recordNow: Service["recordNow"] = (decision, options) =>
-    Effect.flatMap(timeoutOf(options), (timeout) =>
-      traced(Effect.flatMap(recordOf(decision, options), (record) => delivery.deliverNow(record, timeout)))
-    )
-
   return Xase.of({
-    record,
-    recordNow,
+    record: (decision, options) => traced(Effect.flatMap(recordOf(decision, options), delivery.accept)),
+    recordNow: (decision, options) => traced(Effect.flatMap(recordOf(decision, options), delivery.deliverNow)),
     flush: (timeout = defaultFlushTimeout) => delivery.flush(Duration.fromInputUnsafe(timeout)),
     stats: Effect.sync(delivery.stats),
     outcomes: delivery.outcomes,
@@ -211,15 +199,13 @@ const make = Effect.gen(function* () {
 /** {@link Xase} over a {@link Recorder}. */
 export const layerService: Layer.Layer<Xase, never, CurrentRecorder | Ledger.Ledger> = Layer.effect(Xase, make)
 
-const timeoutOf = (
-  options: RecordNowOptions | undefined
-): Effect.Effect<Duration.Duration | undefined, ValidationError> => {
-  if (options?.timeout === undefined) return Effect.succeed(undefined)
-  const timeout = XaseConfig.positiveDuration(options.timeout)
-  return Result.isSuccess(timeout)
-    ? Effect.succeed(timeout.success)
-    : Effect.fail(new ValidationError({ issues: [{ path: "options.timeout", message: timeout.failure.join(". ") }] }))
-}
+const timeoutOf = (timeout: unknown): Result.Result<Duration.Duration | undefined, ValidationError> =>
+  timeout === undefined
+    ? Result.succeed(undefined)
+    : Result.mapError(
+        XaseConfig.positiveDuration(timeout),
+        (problem) => new ValidationError({ issues: [{ path: "options.timeout", message: problem.join(". ") }] })
+      )
 
 /** A span is made only when somebody sees it: with Effect's own tracer it would cost more than the recording. */
 const traced = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>

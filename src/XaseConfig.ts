@@ -234,7 +234,8 @@ const oneOf =
 
 const durationFix = 'Use milliseconds (3000) or text such as "3 seconds".'
 
-const duration: Parser<Duration.Duration> = (value) => {
+/** Reads a duration, which may be zero. */
+export const duration: Parser<Duration.Duration> = (value) => {
   const milliseconds = typeof value === "string" && /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : value
   const parsed = isDurationInput(milliseconds) ? Duration.fromInput(milliseconds) : Option.none()
   return Option.isSome(parsed) && Duration.isFinite(parsed.value) && !Duration.isNegative(parsed.value)

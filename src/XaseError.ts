@@ -230,15 +230,15 @@ export class MaxRetriesExceeded extends Schema.TaggedError<MaxRetriesExceeded>()
   }
 }
 
-/** The outbox is full and its policy refuses or drops this record. */
-export class QueueFull extends Schema.TaggedError<QueueFull>()("QueueFull", {
-  maxRecords: Schema.Number,
-  maxBytes: Schema.Number
-}) {
+/**
+ * The outbox is full. `dropped` tells whether the record had been accepted and had to leave for a newer one
+ * (`drop-oldest`), or was not accepted (`drop-newest`).
+ */
+export class QueueFull extends Schema.TaggedError<QueueFull>()("QueueFull", { dropped: Schema.Boolean }) {
   readonly code = "QUEUE_FULL"
   readonly evidence: EvidenceState = "not recorded"
   override get message() {
-    return `The outbox is full (${this.maxRecords} records, ${this.maxBytes} bytes). The decision was not recorded. Raise XASE_QUEUE_MAX_SIZE, choose XASE_QUEUE_POLICY=backpressure, or find out why delivery is slow.`
+    return `The outbox is full, so ${this.dropped ? "its oldest record was dropped" : "this decision was not taken"}. It was not recorded. Raise XASE_QUEUE_MAX_SIZE, choose XASE_QUEUE_POLICY=backpressure, or find out why delivery is slow.`
   }
 }
 

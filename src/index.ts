@@ -10,7 +10,7 @@ export type { Delivered, Dropped, DropReason, Failed, Outcome } from "./Outcome.
 export { Receipt, ReceiptFromLedger, type ReceiptJson } from "./Receipt.ts"
 export { Verification, VerificationFromLedger, type VerificationJson } from "./Verification.ts"
 export { version } from "./Version.ts"
-export { type RecordNowOptions, type RecordOptions, type Service as XaseService, Xase } from "./Xase.ts"
+export { type RecordOptions, type Service as XaseService, Xase } from "./Xase.ts"
 export type { Options as XaseOptions, OutagePolicy, QueuePolicy } from "./XaseConfig.ts"
 export * from "./XaseError.ts"
 export { XaseLive } from "./XaseLive.ts"

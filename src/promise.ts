@@ -1,0 +1,300 @@
+/**
+ * The SDK for plain TypeScript: Promises in, Promises out, no knowledge of Effect needed.
+ *
+ * A drop-in for the original Node SDK with the same names, options, defaults, results and error codes. `record` costs no
+ * fiber: it makes the record and queues it in the caller's own step. No promise of this module that nobody awaits can end
+ * the host as an unhandled rejection; `onError` hears of the failure either way.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { CurrentObserver, type Observer } from "./Accounts.ts"
+import type { Decision } from "./Decision.ts"
+import type { Stats } from "./Delivery.ts"
+import { Ledger } from "./Ledger.ts"
+import * as NodeTransport from "./NodeTransport.ts"
+import type { Dropped, Settled } from "./Outcome.ts"
+import * as ProcessExit from "./promise/ProcessExit.ts"
+import * as UnrefClock from "./promise/UnrefClock.ts"
+import * as XaseError from "./promise/XaseError.ts"
+import { type Receipt, ReceiptFromLedger, type ReceiptJson } from "./Receipt.ts"
+import { VerificationFromLedger, type VerificationJson } from "./Verification.ts"
+import { CurrentRecorder, layerRecorder, type Recorder } from "./Xase.ts"
+import * as XaseConfig from "./XaseConfig.ts"
+import { QueueClosed, QueueFull } from "./XaseError.ts"
+
+export { CustomDecisionType, type DecisionType, decisionTypes } from "./Decision.ts"
+export type { DeliveryState, Stats } from "./Delivery.ts"
+export type { Settled } from "./Outcome.ts"
+export { XaseError } from "./promise/XaseError.ts"
+export type { ReceiptJson } from "./Receipt.ts"
+export type { VerificationJson } from "./Verification.ts"
+
+/** A decision; see `Decision` for its fields. */
+export type RecordPayload = Decision
+
+/** The ledger's receipt, as the ledger writes it. */
+export interface RecordResult extends ReceiptJson {
+  readonly success: true
+}
+
+/** What can be said about one call of `record`. */
+export interface RecordOptions {
+  /** A UUID v4 or 16 to 64 of `A-Z a-z 0-9 _ -`; else derived from `transactionId`, else fresh. */
+  readonly idempotencyKey?: string | undefined
+  /** The deadline of each attempt for this record, in milliseconds. */
+  readonly timeout?: number | undefined
+  /** Waits for the ledger's receipt, whatever `fireAndForget` says. */
+  readonly skipQueue?: boolean | undefined
+}
+
+/** A setting that is a duration elsewhere is a number of milliseconds here. */
+type Durations = "timeout" | "maxRetryAfter" | "shutdownTimeout"
+
+/** The settings of a client. Each that is left out comes from its `XASE_*` variable, else from its default. */
+export interface XaseClientConfig
+  extends Omit<XaseConfig.Options, "apiKey" | Durations>,
+    Partial<Record<Durations, number | undefined>> {
+  /** The key that the ledger issued. `XASE_API_KEY`. Required. */
+  readonly apiKey?: string | undefined
+  /** Whether `record` returns once the decision is queued, not once the ledger has it. `XASE_FIRE_AND_FORGET`. Default true. */
+  readonly fireAndForget?: boolean | undefined
+  /** Told of every record that the ledger took. What it throws, and a promise of its own that rejects, changes nothing. */
+  readonly onSuccess?: ((result: RecordResult, about: Settled) => unknown) | undefined
+  /**
+   * Told of every decision that did not become evidence, and, with `error.kept`, when delivery is held because of the
+   * ledger. `about` says which decision, where there is one that was accepted. What it throws changes nothing.
+   */
+  readonly onError?: ((error: XaseError.XaseError, about?: Settled) => unknown) | undefined
+  /** Takes the few lines that the SDK would log: one for each change of state. Silent by default. */
+  readonly logger?: ((line: string) => void) | undefined
+  /** Whether SIGINT, SIGTERM and the natural end of the process close the client. Default true. */
+  readonly exitHandlers?: boolean | undefined
+}
+
+const toReceiptJson = Schema.encodeSync(ReceiptFromLedger)
+const toVerificationJson = Schema.encodeSync(VerificationFromLedger)
+
+const resultOf = (receipt: Receipt): RecordResult => ({ success: true, ...toReceiptJson(receipt) })
+
+/** A promise that may be left alone: when it rejects and nobody looks, the host goes on. */
+const handled = <A>(promise: Promise<A>): Promise<A> => {
+  promise.catch(() => {})
+  return promise
+}
+
+/** What `record` returns when it has queued: one promise for all calls, since there is nothing to wait for. */
+const queued: Promise<undefined> = Promise.resolve(undefined)
+
+const orThrow = <A>(exit: Exit.Exit<A, XaseError.TaggedError>): A => {
+  if (Exit.isSuccess(exit)) return exit.value
+  throw XaseError.fromCause(exit.cause)
+}
+
+const lineLogger = (log: (line: string) => void): Logger.Logger<unknown, void> =>
+  Logger.make(({ message }) => {
+    try {
+      log((Array.isArray(message) ? message : [message]).map(String).join(" "))
+    } catch {
+      // A logger that throws must not stop delivery, and there is nowhere left to say so.
+    }
+  })
+
+/** The caller's functions, made safe to call. */
+interface Callbacks extends Observer {
+  /** A decision was not accepted. */
+  readonly onRefusal: (error: XaseError.XaseError) => void
+}
+
+const makeCallbacks = (
+  onSuccess: XaseClientConfig["onSuccess"],
+  onError: XaseClientConfig["onError"],
+  logger: XaseClientConfig["logger"]
+): Callbacks => {
+  let hasWarned = false
+  const warn = (): void => {
+    if (hasWarned) return
+    hasWarned = true
+    logger?.("xase: a callback threw or rejected; delivery goes on, and this is said once")
+  }
+  const safely = (call: () => unknown): void => {
+    try {
+      const result = call()
+      if (result instanceof Promise) result.catch(warn)
+    } catch {
+      warn()
+    }
+  }
+  const tellError = (error: XaseError.XaseError, about?: Settled): void => safely(() => onError?.(error, about))
+  return {
+    onRefusal: tellError,
+    onAlert: (alert) => tellError(XaseError.fromTagged(alert, true)),
+    onOutcome: (outcome) => {
+      switch (outcome._tag) {
+        case "Delivered":
+          return onSuccess === undefined ? undefined : safely(() => onSuccess(resultOf(outcome.receipt), outcome))
+        case "Failed":
+          return tellError(XaseError.fromTagged(outcome.error), outcome)
+        case "Dropped":
+          return tellError(XaseError.fromTagged(dropError(outcome)), outcome)
+      }
+    }
+  }
+}
+
+const dropError = ({ reason, started }: Dropped) =>
+  reason === "QueueFull" ? new QueueFull({ dropped: true }) : new QueueClosed({ started })
+
+/**
+ * Records decisions as evidence in a Xase ledger. Throws a `XaseError` (`MISSING_API_KEY`, `CONFIGURATION_ERROR`) when a
+ * setting is wrong.
+ *
+ * **Example**
+ *
+ * ```ts
+ * const xase = new XaseClient({ apiKey: process.env.XASE_API_KEY! })
+ * await xase.record({ policy: "credit_policy_v4", input, output, confidence: 0.94 })
+ * ```
+ */
+export class XaseClient implements AsyncDisposable {
+  readonly #runtime: ManagedRuntime.ManagedRuntime<CurrentRecorder | Ledger, never>
+  readonly #recorder: Recorder
+  readonly #ledger: Ledger["Service"]
+  readonly #callbacks: Callbacks
+  readonly #loggers: ReadonlySet<Logger.Logger<unknown, unknown>>
+  readonly #fireAndForget: boolean
+  readonly #exit: ProcessExit.Closeable
+  #closing: Promise<void> | undefined
+
+  constructor(config: XaseClientConfig = {}) {
+    const { exitHandlers = true, fireAndForget, logger, onError, onSuccess, ...options } = config
+    this.#callbacks = makeCallbacks(onSuccess, onError, logger)
+    this.#fireAndForget = orThrow(
+      Effect.runSyncExit(XaseConfig.booleanSetting("fireAndForget", "XASE_FIRE_AND_FORGET", fireAndForget, true))
+    )
+    const settings = orThrow(Effect.runSyncExit(XaseConfig.make(options)))
+    this.#loggers = new Set(logger === undefined ? [] : [lineLogger(logger)])
+    this.#runtime = ManagedRuntime.make(
+      layerRecorder.pipe(
+        Layer.provide([NodeTransport.layer, Layer.succeed(XaseConfig.XaseConfig, settings)]),
+        Layer.provide([
+          UnrefClock.layer,
+          Layer.succeed(CurrentObserver, this.#callbacks),
+          Layer.succeed(Logger.CurrentLoggers, this.#loggers)
+        ])
+      )
+    )
+    // All of this is made without waiting; the connection pool comes with the first request.
+    const [recorder, ledger] = this.#runtime.runSync(Effect.all([CurrentRecorder, Ledger]))
+    this.#recorder = recorder
+    this.#ledger = ledger
+    this.#exit = {
+      hasUnsettled: () => {
+        const { inFlight, pending } = recorder.delivery.stats()
+        return inFlight + pending > 0
+      },
+      flush: () => this.#run(recorder.delivery.flush(settings.shutdownTimeout)).catch(() => {}),
+      close: () => this.close()
+    }
+    if (exitHandlers) ProcessExit.register(this.#exit)
+  }
+
+  /**
+   * Records a decision. Resolves at once, with nothing, when it is queued; with `skipQueue`, or `fireAndForget: false`,
+   * resolves with the ledger's receipt. Rejects with a `XaseError` when the decision is not valid (nothing is queued then),
+   * the outbox does not take it, or, where the receipt is waited for, it could not be delivered.
+   */
+  record(payload: RecordPayload, options: RecordOptions & { readonly skipQueue: true }): Promise<RecordResult>
+  record(payload: RecordPayload, options?: RecordOptions): Promise<RecordResult | undefined>
+  record(payload: RecordPayload, options: RecordOptions = {}): Promise<RecordResult | undefined> {
+    const record = this.#recorder.makeRecord(payload, options, Date.now(), undefined)
+    if (Result.isFailure(record)) return this.#refused(record.failure)
+    const { delivery } = this.#recorder
+    if (options.skipQueue === true || !this.#fireAndForget) {
+      return handled(this.#run(delivery.deliverNow(record.success)).then(resultOf))
+    }
+    const acceptance = delivery.acceptNow(record.success)
+    if (Result.isFailure(acceptance)) return this.#refused(acceptance.failure)
+    if (acceptance.success !== "Wait") return queued
+    return handled(
+      this.#run(delivery.accept(record.success)).then(
+        () => undefined,
+        (error: XaseError.XaseError) => {
+          this.#callbacks.onRefusal(error)
+          throw error
+        }
+      )
+    )
+  }
+
+  /** Waits until everything that was accepted before has settled; rejects with `FLUSH_TIMEOUT` after `timeoutMs`. */
+  flush(timeoutMs = 5_000): Promise<void> {
+    const timeout = XaseConfig.duration(timeoutMs)
+    if (Result.isFailure(timeout)) {
+      const message = `The timeout of flush ${timeout.failure.join(". ")}`
+      return handled(Promise.reject(new XaseError.XaseError(message, "CONFIGURATION_ERROR")))
+    }
+    return handled(this.#run(this.#recorder.delivery.flush(timeout.success)))
+  }
+
+  /**
+   * Takes no more decisions, delivers what waits within `shutdownTimeout` (2 s), reports the rest to `onError` and lets go
+   * of everything. Never rejects; closing twice closes once.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** The books of delivery at this moment. `size` and `processing` are those of the original SDK. */
+  getStats(): Stats & { readonly size: number; readonly processing: boolean } {
+    const stats = this.#recorder.delivery.stats()
+    return { ...stats, size: stats.pending, processing: stats.inFlight > 0 }
+  }
+
+  /** Asks the ledger to verify one of its records; the answer is the ledger's own. */
+  verify(transactionId: string): Promise<VerificationJson> {
+    return handled(this.#run(this.#ledger.verify(transactionId)).then((answer) => toVerificationJson(answer)))
+  }
+
+  /** Uses another API key from now on; records that were held because the old one was refused are sent at once. */
+  setApiKey(apiKey: string): void {
+    orThrow(
+      Effect.runSyncExit(
+        Effect.flatMap(XaseConfig.apiKeyFrom(apiKey), this.#ledger.setApiKey).pipe(
+          Effect.andThen(this.#recorder.delivery.wake)
+        )
+      )
+    )
+  }
+
+  async #close(): Promise<void> {
+    await this.#run(this.#recorder.delivery.close)
+    await this.#runtime.dispose()
+    ProcessExit.unregister(this.#exit)
+  }
+
+  /**
+   * Runs an effect to its promise, which rejects with nothing but `XaseError`. Not on the client's runtime, whose clock does
+   * not keep the process alive and whose end would interrupt the call.
+   */
+  async #run<A>(effect: Effect.Effect<A, XaseError.TaggedError>): Promise<A> {
+    const exit = await Effect.runPromiseExit(Effect.provideService(effect, Logger.CurrentLoggers, this.#loggers))
+    if (Exit.isSuccess(exit)) return exit.value
+    throw XaseError.fromCause(exit.cause)
+  }
+
+  #refused(error: XaseError.TaggedError): Promise<never> {
+    const refusal = XaseError.fromTagged(error)
+    this.#callbacks.onRefusal(refusal)
+    return handled(Promise.reject(refusal))
+  }
+}
