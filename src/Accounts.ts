@@ -98,12 +98,12 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
     }
   }
 
-  const tellFlushes = (record: LedgerRecord): void => {
-    for (const flush of flushes) {
-      if (record.sequence > flush.upTo || --flush.remaining > 0) continue
-      flushes.delete(flush)
-      Deferred.doneUnsafe(flush.done, Exit.void)
-    }
+  /** The flushes for which this record was the last. */
+  const finishedBy = (record: LedgerRecord): ReadonlyArray<Flush> => {
+    if (flushes.size === 0) return []
+    const finished = [...flushes].filter((flush) => record.sequence <= flush.upTo && --flush.remaining === 0)
+    for (const flush of finished) flushes.delete(flush)
+    return finished
   }
 
   let hasWarned = false
@@ -134,11 +134,12 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
     settle: (record, outcome) => {
       count(outcome)
       keys.settled(record)
+      const finished = finishedBy(record)
       PubSub.publishUnsafe(outcomes, outcome)
-      tellJoined(record, outcome)
-      tellFlushes(record)
-      // Last, because an observer may record, flush or close from here.
+      // The books are in order by now, because an observer may record, flush or close from here.
       tellObserver(() => observer.onOutcome(outcome))
+      tellJoined(record, outcome)
+      for (const flush of finished) Deferred.doneUnsafe(flush.done, Exit.void)
     },
     join: ({ idempotencyKey }) =>
       Effect.suspend(() => {
