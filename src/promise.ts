@@ -5,6 +5,7 @@
  * fiber: it makes the record and queues it in the caller's own step. No promise of this module that nobody awaits can end
  * the host as an unhandled rejection; `onError` hears of the failure either way.
  */
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -25,7 +26,7 @@ import { type Receipt, ReceiptFromLedger, type ReceiptJson } from "./Receipt.ts"
 import { VerificationFromLedger, type VerificationJson } from "./Verification.ts"
 import { CurrentRecorder, layerRecorder, type Recorder } from "./Xase.ts"
 import * as XaseConfig from "./XaseConfig.ts"
-import { QueueClosed, QueueFull } from "./XaseError.ts"
+import { type ConfigurationError, QueueClosed, QueueFull } from "./XaseError.ts"
 
 export { CustomDecisionType, type DecisionType, decisionTypes } from "./Decision.ts"
 export type { DeliveryState, Stats } from "./Delivery.ts"
@@ -94,6 +95,10 @@ const orThrow = <A>(exit: Exit.Exit<A, XaseError.TaggedError>): A => {
   if (Exit.isSuccess(exit)) return exit.value
   throw XaseError.fromCause(exit.cause)
 }
+
+/** Reads the variables as they are now: Effect's default provider keeps those of its first use, before any dotenv. */
+const fromEnvironment = <A>(settings: Effect.Effect<A, ConfigurationError>): A =>
+  orThrow(Effect.runSyncExit(Effect.provideService(settings, ConfigProvider.ConfigProvider, ConfigProvider.fromEnv())))
 
 const lineLogger = (log: (line: string) => void): Logger.Logger<unknown, void> =>
   Logger.make(({ message }) => {
@@ -173,10 +178,10 @@ export class XaseClient implements AsyncDisposable {
   constructor(config: XaseClientConfig = {}) {
     const { exitHandlers = true, fireAndForget, logger, onError, onSuccess, ...options } = config
     this.#callbacks = makeCallbacks(onSuccess, onError, logger)
-    this.#fireAndForget = orThrow(
-      Effect.runSyncExit(XaseConfig.booleanSetting("fireAndForget", "XASE_FIRE_AND_FORGET", fireAndForget, true))
+    this.#fireAndForget = fromEnvironment(
+      XaseConfig.booleanSetting("fireAndForget", "XASE_FIRE_AND_FORGET", fireAndForget, true)
     )
-    const settings = orThrow(Effect.runSyncExit(XaseConfig.make(options)))
+    const settings = fromEnvironment(XaseConfig.make(options))
     this.#loggers = new Set(logger === undefined ? [] : [lineLogger(logger)])
     this.#runtime = ManagedRuntime.make(
       layerRecorder.pipe(
