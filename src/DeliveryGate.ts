@@ -107,26 +107,30 @@ export const make = <E>(): DeliveryGate<E> => {
       return true
     },
     close: (pass, because, error, pause) =>
-      Effect.flatMap(pause(closed === undefined ? 0 : closed.failures), (duration) =>
-        Clock.clockWith((clock) =>
-          Effect.sync(() => {
-            const before = closed
-            if (before !== undefined && pass.role === "scout") return false
-            const until = clock.monotonicTimeNanosUnsafe() + Duration.toNanosUnsafe(duration)
-            const isProbe = before !== undefined && pass.role === "probe"
-            closed = {
-              because,
-              error,
-              failures: (before?.failures ?? 0) + (isProbe ? 1 : 0),
-              untilNanos: before !== undefined && !isProbe && before.untilNanos > until ? before.untilNanos : until,
-              probing: before !== undefined && !isProbe && before.probing
-            }
-            epoch++
-            announce()
-            return before?.because !== because
-          })
+      Effect.suspend(() => {
+        if (closed !== undefined && pass.role === "scout") return Effect.succeed(false)
+        const isProbe = closed !== undefined && pass.role === "probe"
+        const failures = (closed?.failures ?? 0) + (isProbe ? 1 : 0)
+        return Effect.flatMap(pause(failures), (duration) =>
+          Clock.clockWith((clock) =>
+            Effect.sync(() => {
+              const before = closed
+              const until = clock.monotonicTimeNanosUnsafe() + Duration.toNanosUnsafe(duration)
+              const isLonger = before !== undefined && !isProbe && before.untilNanos > until
+              closed = {
+                because,
+                error,
+                failures,
+                untilNanos: isLonger ? before.untilNanos : until,
+                probing: before !== undefined && !isProbe && before.probing
+              }
+              epoch++
+              announce()
+              return before?.because !== because
+            })
+          )
         )
-      ),
+      }),
     abandon: (pass) => {
       if (closed === undefined || pass.role !== "probe") return
       closed.probing = false
