@@ -15,12 +15,16 @@ import type { Fault } from "./Faults.ts"
 
 type Handler<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 
-/** Handles a request with faults, in the order in which they are given. */
+/**
+ * Handles a request with faults, in the order in which they are given. Faults that never answer end when the connection
+ * does.
+ */
 export const inject = <E, R>(
   faults: ReadonlyArray<Fault>,
   request: HttpServerRequest,
   handler: Handler<E, R>
-): Handler<E, R> => faults.reduceRight((inner, fault) => injectOne(fault, request, inner), handler)
+): Handler<E, R> =>
+  Effect.interruptible(faults.reduceRight((inner, fault) => injectOne(fault, request, inner), handler))
 
 const injectOne = <E, R>(fault: Fault, request: HttpServerRequest, handler: Handler<E, R>): Handler<E, R> => {
   const faulty = isCommitted(fault)

@@ -17,7 +17,7 @@ import { NodeSqlite } from "./NodeSqlite.ts"
 import * as Quotas from "./Quotas.ts"
 import * as RateLimits from "./RateLimits.ts"
 import * as RecordPayload from "./RecordPayload.ts"
-import { type Appended, type Head, Store } from "./Store.ts"
+import { type Appended, type Draft, Store } from "./Store.ts"
 import { isoTime } from "./StoredRecord.ts"
 
 /** A request to record a decision. */
@@ -83,12 +83,12 @@ const makeSteps = Effect.gen(function* () {
     return usage === undefined ? undefined : { _tag: "QuotaExceeded", usage }
   }
 
-  const append = (
-    { caller, now }: Timed,
-    payload: RecordPayload.RecordPayload,
-    hashes: Chain.PayloadHashes,
-    head: Head
-  ): Appended => store.append({ tenantId: caller.tenantId, payload, hashes, timestamp: now }, head.recordHash)
+  const draft = ({ caller, now }: Timed, { hashes, payload }: Readable): Draft => ({
+    tenantId: caller.tenantId,
+    payload,
+    hashes,
+    timestamp: now
+  })
 
   const answer = (request: Timed, appended: Appended, standing: Standing): Recording => {
     const text = receiptText(request.origin, appended)
@@ -98,7 +98,7 @@ const makeSteps = Effect.gen(function* () {
     return { _tag: "Recorded", answer: text, standing }
   }
 
-  return { replay, standingOf, refuse, append, answer, sqlite, store }
+  return { replay, standingOf, refuse, draft, answer, sqlite, store }
 })
 
 const receiptText = (origin: string, appended: Appended): string =>
@@ -111,9 +111,13 @@ const receiptText = (origin: string, appended: Appended): string =>
     chain_position: appended.previousHash === null ? "genesis" : "chained"
   })
 
-type Read =
-  | { readonly _tag: "Read"; readonly payload: RecordPayload.RecordPayload; readonly hashes: Chain.PayloadHashes }
-  | { readonly _tag: "Refused"; readonly recording: Recording }
+interface Readable {
+  readonly _tag: "Read"
+  readonly payload: RecordPayload.RecordPayload
+  readonly hashes: Chain.PayloadHashes
+}
+
+type Read = Readable | { readonly _tag: "Refused"; readonly recording: Recording }
 
 const read = (body: string): Read => {
   const parsed = RecordPayload.validate(RecordPayload.parse(body))
@@ -139,7 +143,7 @@ export const layer: Layer.Layer<Recorder, never, LedgerSettings | NodeSqlite | S
       const decision = readSafely(request.body)
       if (decision._tag === "Refused") return decision.recording
       const head = steps.store.head(request.caller.tenantId)
-      return steps.answer(request, steps.append(request, decision.payload, decision.hashes, head), standing)
+      return steps.answer(request, steps.store.append(steps.draft(request, decision), head), standing)
     }
 
     return {
@@ -189,7 +193,9 @@ export const layerPublic: Layer.Layer<Recorder, never, LedgerSettings | NodeSqli
       if (decision._tag === "Refused") return decision.recording
       const head = steps.store.head(request.caller.tenantId)
       yield* Effect.sleep(publicGap)
-      const appended = steps.sqlite.transaction(() => steps.append(request, decision.payload, decision.hashes, head))
+      const appended = steps.sqlite.transaction(() =>
+        steps.store.appendAfterStale(steps.draft(request, decision), head)
+      )
       return steps.answer(request, appended, standing)
     })
 

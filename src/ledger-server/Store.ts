@@ -62,10 +62,15 @@ export class Store extends Context.Service<
     /** The end of a tenant's chain. Throws what SQLite throws. */
     readonly head: (tenantId: string) => Head
     /**
-     * Appends a record after `previousHash`. Only inside `NodeSqlite.transaction`, with the head read in the same
-     * transaction, is it certain that the chain does not fork. Throws what SQLite throws.
+     * Appends a record after the head. Only inside `NodeSqlite.transaction`, with the head read in the same transaction,
+     * is it certain that the chain does not fork. Throws what SQLite throws.
      */
-    readonly append: (draft: Draft, previousHash: string | null) => Appended
+    readonly append: (draft: Draft, head: Head) => Appended
+    /**
+     * Appends a record after a head that may be stale, as the public ledger does: the chain forks, or, if the same
+     * record was appended after the same head, it throws.
+     */
+    readonly appendAfterStale: (draft: Draft, stale: Head) => Appended
     readonly find: (transactionId: string) => Effect.Effect<Option.Option<StoredRecord>, ReadError>
     /** Newest first, with the number of all records that match. */
     readonly list: (
@@ -82,6 +87,8 @@ export class Store extends Context.Service<
 >()("xase-sdk/Store") {}
 
 const selectHead = "SELECT position, record_hash FROM records WHERE tenant_id = ? ORDER BY position DESC LIMIT 1"
+
+const selectCollision = "SELECT 1 FROM records WHERE tenant_id = ? AND position > ? AND record_hash = ?"
 
 const insertRecord = `INSERT INTO records (tenant_id, position, transaction_id, timestamp, policy_id, policy_version,
   decision_type, confidence, processing_time, input_hash, output_hash, context_hash, previous_hash, record_hash,
@@ -108,12 +115,13 @@ export const layer = (seals: Seals): Layer.Layer<Store, never, NodeSqlite | SqlC
         }
       }
 
-      const append = (draft: Draft, previousHash: string | null): Appended => {
+      const append = (draft: Draft, head: Head): Appended => {
         const { hashes, payload, tenantId, timestamp } = draft
+        const previousHash = head.recordHash
         const { recordHash } = Chain.link(previousHash, hashes)
         const record = {
           tenantId,
-          position: head(tenantId).position + 1,
+          position: head.position + 1,
           transactionId: TransactionId.make(timestamp),
           timestamp,
           policyId: payload.policyId ?? null,
@@ -132,6 +140,14 @@ export const layer = (seals: Seals): Layer.Layer<Store, never, NodeSqlite | SqlC
         }
         sqlite.run(insertRecord, ...Object.values(record), seals.seal(record))
         return { transactionId: record.transactionId, previousHash, recordHash, timestamp }
+      }
+
+      const appendAfterStale = (draft: Draft, stale: Head): Appended => {
+        const { recordHash } = Chain.link(stale.recordHash, draft.hashes)
+        if (sqlite.get(selectCollision, draft.tenantId, stale.position, recordHash) !== undefined) {
+          throw new Error(`there already is a record with the hash ${recordHash}`)
+        }
+        return append(draft, { recordHash: stale.recordHash, position: head(draft.tenantId).position })
       }
 
       const findOne = SqlSchema.findOneOption({
@@ -185,6 +201,7 @@ export const layer = (seals: Seals): Layer.Layer<Store, never, NodeSqlite | SqlC
       return {
         head,
         append,
+        appendAfterStale,
         find: findOne,
         list,
         at: (tenantId, position) => findAt({ tenantId, position }),
