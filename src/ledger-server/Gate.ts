@@ -10,6 +10,7 @@ import * as FaultInjection from "./FaultInjection.ts"
 import { Faults } from "./Faults.ts"
 import { LedgerSettings, type Settings } from "./LedgerSettings.ts"
 import { basePath, Origin } from "./Origin.ts"
+import { RecordRoute } from "./RecordRoute.ts"
 
 /** The gate, in front of every route. */
 export const layer = HttpRouter.middleware(
@@ -17,13 +18,16 @@ export const layer = HttpRouter.middleware(
     const settings = yield* LedgerSettings
     const faults = yield* Faults
     const { origin } = yield* Origin
+    const recording = yield* RecordRoute
     const turnAway = turnAwayFrom(settings, origin)
 
-    return (handler) =>
+    return (routed) =>
       Effect.flatMap(HttpServerRequest, (request) => {
         const refusal = turnAway(request)
         if (refusal !== undefined) return Effect.succeed(refusal)
-        if (!faults.concerns(isRecording(request))) return handler
+        const isRecord = isRecording(request)
+        const handler = isRecord ? Effect.interruptible(recording.handle(request)) : routed
+        if (!faults.concerns(isRecord)) return handler
         return Effect.flatMap(faults.next, (next) => FaultInjection.inject(next, request, handler))
       })
   }),

@@ -34,6 +34,7 @@ import * as NodeSqlite from "./NodeSqlite.ts"
 import { basePath, Origin } from "./Origin.ts"
 import * as Pages from "./pages/Pages.ts"
 import * as Recorder from "./Recorder.ts"
+import * as RecordRoute from "./RecordRoute.ts"
 import * as RecordsHandlers from "./RecordsHandlers.ts"
 import * as Seal from "./Seal.ts"
 import * as Store from "./Store.ts"
@@ -96,6 +97,7 @@ export class LedgerServer extends Context.Service<LedgerServer, Service>()("xase
 const running = (settings: Settings, files: DataFolder.LedgerFiles) =>
   makeService.pipe(
     Layer.provideMerge(serving),
+    Layer.provide(RecordRoute.layer),
     Layer.provide(listening(settings)),
     Layer.provide(core(settings, files)),
     Layer.provide(Layer.succeed(LedgerSettings, settings)),

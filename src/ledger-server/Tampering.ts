@@ -10,25 +10,7 @@ import { immutabilityTriggers } from "./Migrations.ts"
 import type { Service as Sqlite } from "./NodeSqlite.ts"
 import * as TransactionId from "./TransactionId.ts"
 
-/** The columns of a record that can be edited, by the names that the ledger's own fields have. */
-export const editable = {
-  timestamp: "timestamp",
-  policyId: "policy_id",
-  policyVersion: "policy_version",
-  decisionType: "decision_type",
-  confidence: "confidence",
-  processingTime: "processing_time",
-  inputHash: "input_hash",
-  outputHash: "output_hash",
-  contextHash: "context_hash",
-  previousHash: "previous_hash",
-  recordHash: "record_hash",
-  inputPayload: "input_payload",
-  outputPayload: "output_payload",
-  contextPayload: "context_payload",
-  position: "position"
-} as const
-
+/** The fields of a record that can be edited. */
 const fields = [
   "timestamp",
   "policyId",
@@ -45,7 +27,10 @@ const fields = [
   "outputPayload",
   "contextPayload",
   "position"
-] as const satisfies ReadonlyArray<keyof typeof editable>
+] as const
+
+const columnOf = (field: (typeof fields)[number]): string =>
+  field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 /**
  * A change behind the ledger's back.
@@ -103,7 +88,7 @@ const apply = (sqlite: Sqlite, change: Tampering): Tampered => {
     case "edit":
       return changed(
         id,
-        sqlite.run(`UPDATE records SET ${editable[change.field]} = ? WHERE transaction_id = ?`, change.value, id)
+        sqlite.run(`UPDATE records SET ${columnOf(change.field)} = ? WHERE transaction_id = ?`, change.value, id)
       )
     case "delete":
       return changed(id, sqlite.run("DELETE FROM records WHERE transaction_id = ?", id))

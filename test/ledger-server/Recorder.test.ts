@@ -208,6 +208,16 @@ describe("bodies", () => {
     )
   )
 
+  it.live("of clients that wait to be told to go on are taken, and limited", () =>
+    withLedger({ maxBodyBytes: 1000 }, (ledger) =>
+      Effect.gen(function* () {
+        const expect = { expect: "100-continue", "transfer-encoding": "chunked" }
+        assert.strictEqual((yield* client.post(ledger, decision, expect)).status, 201)
+        assert.strictEqual((yield* client.post(ledger, `"${"x".repeat(2000)}"`, expect)).status, 413)
+      })
+    )
+  )
+
   it.live("that are compressed, or nested 5,000 deep, answer 500; 3,000 arrays are taken", () =>
     withLedger({}, (ledger) =>
       Effect.gen(function* () {
