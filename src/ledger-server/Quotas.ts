@@ -1,0 +1,32 @@
+/**
+ * The plan quota: so many `POST /records` per tenant, refused bodies included, replays not.
+ */
+import type { Service as Sqlite } from "./NodeSqlite.ts"
+
+/** How much of its plan a tenant has used, as the ledger writes it. */
+export interface Usage {
+  readonly used: number
+  readonly limit: number
+  readonly tier: string
+}
+
+/** Counts against the plan. */
+export interface Quotas {
+  /** Charges one request. Answers the usage if the plan is used up; then nothing is charged. */
+  readonly charge: (tenantId: string) => Usage | undefined
+}
+
+/** Counts in the database; without a limit it counts nothing. */
+export const make = (sqlite: Sqlite, limit: number | undefined): Quotas => ({
+  charge: (tenantId) => {
+    if (limit === undefined) return undefined
+    const charged = sqlite.run(
+      "UPDATE tenants SET quota_used = quota_used + 1 WHERE id = ? AND quota_used < ?",
+      tenantId,
+      limit
+    )
+    if (charged > 0) return undefined
+    const used = Number(sqlite.get("SELECT quota_used FROM tenants WHERE id = ?", tenantId)?.["quota_used"] ?? limit)
+    return { used, limit, tier: "free" }
+  }
+})
