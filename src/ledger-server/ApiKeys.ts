@@ -97,7 +97,7 @@ export const isApiKey = (text: string): boolean => format.test(text)
 export const keyOf = (headers: KeyHeaders): string | undefined => {
   const own = headers["x-api-key"]
   if (own !== undefined && own !== "") return own
-  const bearer = headers["authorization"]
+  const bearer = headers.authorization
   return bearer?.startsWith("Bearer ") === true ? bearer.slice("Bearer ".length) : undefined
 }
 
@@ -119,14 +119,14 @@ const upsertKey = `INSERT INTO api_keys (id, tenant_id, name, prefix, key_hash, 
 const deactivate = "UPDATE api_keys SET is_active = 0 WHERE id = ? AND is_active = 1"
 
 const toCaller = (row: Row): Caller => ({
-  keyId: String(row["id"]),
-  tenantId: String(row["tenant_id"]),
-  permissions: new Set(String(row["permissions"]).split(",")),
-  rateLimit: typeof row["rate_limit"] === "number" ? row["rate_limit"] : null
+  keyId: String(row.id),
+  tenantId: String(row.tenant_id),
+  permissions: new Set(String(row.permissions).split(",")),
+  rateLimit: typeof row.rate_limit === "number" ? row.rate_limit : null
 })
 
 const hasHash = (row: Row, expected: Buffer): boolean => {
-  const stored = row["key_hash"]
+  const stored = row.key_hash
   return stored instanceof Uint8Array && stored.length === expected.length && timingSafeEqual(stored, expected)
 }
 
@@ -145,7 +145,7 @@ export const layer: Layer.Layer<ApiKeys, never, NodeSqlite> = Layer.effect(
     const lookUp = (keyHash: Buffer): Authentication => {
       const row = sqlite.get(find, keyHash)
       if (row === undefined || !hasHash(row, keyHash)) return refused("Invalid API key")
-      if (row["status"] !== "ACTIVE") return refused("Tenant suspended or cancelled")
+      if (row.status !== "ACTIVE") return refused("Tenant suspended or cancelled")
       return { _tag: "Known", caller: toCaller(row) }
     }
 
@@ -196,10 +196,10 @@ export const layer: Layer.Layer<ApiKeys, never, NodeSqlite> = Layer.effect(
           now
         )
       })
-      if (row?.["tenant_id"] !== tenant) {
-        return yield* new InvalidApiKey({ reason: `it already belongs to the tenant ${String(row?.["tenant_id"])}` })
+      if (row?.tenant_id !== tenant) {
+        return yield* new InvalidApiKey({ reason: `it already belongs to the tenant ${String(row?.tenant_id)}` })
       }
-      return { id: String(row["id"]), apiKey, name, tenant, permissions: granted }
+      return { id: String(row.id), apiKey, name, tenant, permissions: granted }
     })
 
     return {

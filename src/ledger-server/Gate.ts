@@ -47,7 +47,7 @@ const pathOf = ({ url }: HttpServerRequest): string => {
 const turnAwayFrom =
   ({ allowedHosts, compat }: Settings, origin: string) =>
   (request: HttpServerRequest): HttpServerResponse.HttpServerResponse | undefined => {
-    if (!allowedHosts.has(hostName(request.headers["host"] ?? ""))) return Answers.foreignHost
+    if (!allowedHosts.has(hostName(request.headers.host ?? ""))) return Answers.foreignHost
     if (compat === "public" && carriesCsrfCookie(request)) return toLogin(request, origin)
     return isNormal(pathOf(request)) ? undefined : toNormalPath(request)
   }
@@ -56,7 +56,7 @@ const hostName = (host: string): string => host.replace(/:\d+$/, "").toLowerCase
 
 /** With its own cookie sent back, the public ledger answers every route with its login page. */
 const carriesCsrfCookie = (request: HttpServerRequest): boolean =>
-  request.headers["cookie"]?.includes("x-csrf-token=") === true
+  request.headers.cookie?.includes("x-csrf-token=") === true
 
 const toLogin = (request: HttpServerRequest, origin: string) => {
   const location = `${origin}/login?callbackUrl=${encodeURIComponent(request.url)}`

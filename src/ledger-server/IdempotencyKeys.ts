@@ -48,8 +48,8 @@ export const makeStored = (sqlite: Sqlite): IdempotencyKeys => {
     recall: (tenantId, key, body, now) => {
       const row = sqlite.get(select, key, tenantId, now - lifetime)
       if (row === undefined) return unknown
-      if (row["body_hash"] !== sha256Hex(body)) return { _tag: "OtherBody" }
-      return { _tag: "Same", answer: String(row["answer"]) }
+      if (row.body_hash !== sha256Hex(body)) return { _tag: "OtherBody" }
+      return { _tag: "Same", answer: String(row.answer) }
     },
     remember: (tenantId, key, body, answer, now) => {
       purge(now)

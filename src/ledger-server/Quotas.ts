@@ -26,7 +26,7 @@ export const make = (sqlite: Sqlite, limit: number | undefined): Quotas => ({
       limit
     )
     if (charged > 0) return undefined
-    const used = Number(sqlite.get("SELECT quota_used FROM tenants WHERE id = ?", tenantId)?.["quota_used"] ?? limit)
+    const used = Number(sqlite.get("SELECT quota_used FROM tenants WHERE id = ?", tenantId)?.quota_used ?? limit)
     return { used, limit, tier: "free" }
   }
 })

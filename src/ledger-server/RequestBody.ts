@@ -25,7 +25,7 @@ type Reading = Effect.Effect<string, BodyTooLarge | BodyUnreadable>
  */
 export const readText = (request: HttpServerRequest, maxBytes: number | undefined): Reading => {
   if (maxBytes !== undefined && Number(request.headers["content-length"] ?? 0) > maxBytes) return new BodyTooLarge({})
-  return request.headers["expect"] === undefined ? readMessage(request, maxBytes) : readGenerally(request)
+  return request.headers.expect === undefined ? readMessage(request, maxBytes) : readGenerally(request)
 }
 
 const readMessage = (request: HttpServerRequest, maxBytes = Number.POSITIVE_INFINITY): Reading =>

@@ -107,8 +107,8 @@ export const layer = (seals: Seals): Layer.Layer<Store, never, NodeSqlite | SqlC
 
       const head = (tenantId: string): Head => {
         const row = sqlite.get(selectHead, tenantId)
-        const position = row?.["position"]
-        const recordHash = row?.["record_hash"]
+        const position = row?.position
+        const recordHash = row?.record_hash
         return {
           position: typeof position === "number" ? position : 0,
           recordHash: typeof recordHash === "string" ? recordHash : null

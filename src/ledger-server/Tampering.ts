@@ -130,10 +130,10 @@ const copy = (sqlite: Sqlite, id: string, previousHash: string): string => {
 }
 
 const timeOf = (sqlite: Sqlite, id: string): number =>
-  Number(sqlite.get("SELECT timestamp FROM records WHERE transaction_id = ?", id)?.["timestamp"] ?? 0)
+  Number(sqlite.get("SELECT timestamp FROM records WHERE transaction_id = ?", id)?.timestamp ?? 0)
 
 const placeOf = (sqlite: Sqlite, id: string): number => {
-  const position = sqlite.get("SELECT position FROM records WHERE transaction_id = ?", id)?.["position"]
+  const position = sqlite.get("SELECT position FROM records WHERE transaction_id = ?", id)?.position
   if (typeof position !== "number") throw new Error(`there is no record ${id}`)
   return position
 }

@@ -109,7 +109,7 @@ describe("golden vectors", () => {
             const found = yield* client.verify(ledger, receipt.transaction_id)
             assert.isTrue(found.is_valid, vector.name)
             assert.strictEqual(found.chain.previous_hash, vector.previous_hash)
-            assert.isTrue(found.verification["payload_available"])
+            assert.isTrue(found.verification.payload_available)
           }
           assertLine(yield* chainOf(ledger))
         })

@@ -81,7 +81,7 @@ describe("answers", () => {
     Effect.gen(function* () {
       const redirect = yield* answered({ type: "redirect", location: "http://127.0.0.1:9/", status: 308 })
       assert.strictEqual(redirect.received.status, 308)
-      assert.strictEqual(redirect.received.headers["location"], "http://127.0.0.1:9/")
+      assert.strictEqual(redirect.received.headers.location, "http://127.0.0.1:9/")
       const alien = yield* answered({ type: "alien-body", body: "<html>", contentType: "text/html" })
       assert.strictEqual(alien.received.status, 201)
       assert.strictEqual(alien.received.text, "<html>")
