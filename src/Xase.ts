@@ -96,7 +96,11 @@ export class Xase extends Context.Service<Xase, Service>()("xase-sdk/Xase") {
    * ```
    */
   static readonly layer = (options: XaseConfig.Options = {}): Layer.Layer<Xase, ConfigurationError, HttpClient> =>
-    layerService.pipe(Layer.provide(layerRecorder), Layer.provide(XaseConfig.layer(options)))
+    layerService.pipe(
+      Layer.provide(layerRecorder),
+      Layer.provide(Ledger.layer),
+      Layer.provide(XaseConfig.layer(options))
+    )
 
   /**
    * {@link Xase.layer} with settings that may come from an application's own `Config`.
@@ -163,13 +167,11 @@ const makeRecorder = Effect.gen(function* () {
   })
 })
 
-/** Everything below `Xase`: ledger, outbox, delivery and the {@link Recorder}. */
-export const layerRecorder: Layer.Layer<CurrentRecorder | Ledger.Ledger, never, HttpClient | XaseConfig.XaseConfig> =
-  Layer.effect(CurrentRecorder, makeRecorder).pipe(
-    Layer.provide(Delivery.layer),
-    Layer.provide(Outbox.layerMemory),
-    Layer.provideMerge(Ledger.layer)
-  )
+/** The {@link Recorder} with its delivery and an outbox in memory, over a ledger. */
+export const layerRecorder: Layer.Layer<CurrentRecorder, never, Ledger.Ledger | XaseConfig.XaseConfig> = Layer.effect(
+  CurrentRecorder,
+  makeRecorder
+).pipe(Layer.provide(Delivery.layer), Layer.provide(Outbox.layerMemory))
 
 const defaultFlushTimeout = Duration.seconds(5)
 

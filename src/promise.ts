@@ -16,7 +16,7 @@ import * as Schema from "effect/Schema"
 import { CurrentObserver, type Observer } from "./Accounts.ts"
 import type { Decision } from "./Decision.ts"
 import type { Stats } from "./Delivery.ts"
-import { Ledger } from "./Ledger.ts"
+import { Ledger, layer as layerLedger } from "./Ledger.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 import type { Dropped, Settled } from "./Outcome.ts"
 import * as ProcessExit from "./promise/ProcessExit.ts"
@@ -185,6 +185,7 @@ export class XaseClient implements AsyncDisposable {
     this.#loggers = new Set(logger === undefined ? [] : [lineLogger(logger)])
     this.#runtime = ManagedRuntime.make(
       layerRecorder.pipe(
+        Layer.provideMerge(layerLedger),
         Layer.provide([NodeTransport.layer, Layer.succeed(XaseConfig.XaseConfig, settings)]),
         Layer.provide([
           UnrefClock.layer,
