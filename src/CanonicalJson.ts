@@ -70,12 +70,35 @@ export const write = (value: object, path: string, redaction?: RedactionTree, de
   return { _tag: "Problems", issues }
 }
 
-// `JSON.stringify` quotes and escapes as RFC 8785 demands, as long as the string is well formed.
-const needsEscape = /["\\\u0000-\u001f\ud800-\udfff]/
+// Most strings of a decision are short and plain: looking at them costs less than asking `JSON.stringify`, which quotes
+// and escapes as RFC 8785 demands as long as the string is well formed.
+const longestInspected = 48
+
+const isPlainText = (text: string): boolean => {
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index)
+    if (unit < 0x20 || unit === 0x22 || unit === 0x5c || (unit >= 0xd800 && unit <= 0xdfff)) return false
+  }
+  return true
+}
 
 const quote = (text: string): string | undefined => {
-  if (!needsEscape.test(text)) return `"${text}"`
+  if (text.length <= longestInspected && isPlainText(text)) return `"${text}"`
   return text.isWellFormed() ? JSON.stringify(text) : undefined
+}
+
+/** Keys recur from decision to decision, so their quoted form is kept; data used as keys must not fill the memory. */
+const quotedKeys = new Map<string, string>()
+const maxQuotedKeys = 2_000
+
+const quoteKey = (key: string): string | undefined => {
+  const known = quotedKeys.get(key)
+  if (known !== undefined) return known
+  const quoted = quote(key)
+  if (quoted !== undefined && key.length <= longestInspected && quotedKeys.size < maxQuotedKeys) {
+    quotedKeys.set(key, quoted)
+  }
+  return quoted
 }
 
 const childRedaction = (redaction: RedactionTree | undefined, key: string): RedactionTree | undefined =>
@@ -104,14 +127,8 @@ const writeValue = (
       if (value === null) return "null"
       if (depth >= maxDepth) return undefined
       if (Array.isArray(value)) return writeArray(value, depth, redaction)
-      if (value instanceof CanonicalText) return value.text
-      if ("toJSON" in value && typeof value.toJSON === "function") {
-        const replaced = toJsonOf(value, value.toJSON)
-        return replaced === value
-          ? writeObject(value, depth, redaction, defaults)
-          : writeValue(replaced, depth + 1, redaction, defaults)
-      }
-      return writeObject(value, depth, redaction, defaults)
+      if (isPlainObject(value)) return writeMembers(value, Object.keys(value), depth, redaction, defaults)
+      return writeInstance(value, depth, redaction, defaults)
     }
     default:
       return undefined
@@ -123,6 +140,18 @@ const toJsonOf = (value: object, toJSON: unknown): unknown =>
     ? toJSON.call(value)
     : undefined
 
+interface Indexable {
+  readonly [key: string]: unknown
+}
+
+/** Says to the compiler what every object is. */
+const isIndexable = (value: object): value is Indexable => value !== undefined
+
+const isPlainObject = (value: object): value is Indexable => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
 const writeArray = (
   values: ReadonlyArray<unknown>,
   depth: number,
@@ -130,21 +159,42 @@ const writeArray = (
 ): string | undefined => {
   let text = "["
   for (let index = 0; index < values.length; index++) {
-    const item = writeValue(values[index], depth + 1, childRedaction(redaction, String(index)))
+    const item = writeValue(
+      values[index],
+      depth + 1,
+      redaction === undefined ? undefined : childRedaction(redaction, String(index))
+    )
     if (item === undefined) return undefined
     text += index === 0 ? item : `,${item}`
   }
   return `${text}]`
 }
 
-const writeObject = (
+/** Whatever is no plain object: something that has a JSON form of its own, or shows its data as own keys. */
+const writeInstance = (
   value: object,
   depth: number,
   redaction: RedactionTree | undefined,
   defaults: DefaultMembers | undefined
 ): string | undefined => {
+  if (value instanceof CanonicalText) return value.text
+  if ("toJSON" in value && typeof value.toJSON === "function") {
+    return writeValue(toJsonOf(value, value.toJSON), depth + 1, redaction, defaults)
+  }
   const keys = Object.keys(value)
-  if (!isRecordable(value, keys)) return undefined
+  return isIndexable(value) && keys.length > 0 && Object.prototype.toString.call(value) === "[object Object]"
+    ? writeMembers(value, keys, depth, redaction, defaults)
+    : undefined
+}
+
+const writeMembers = (
+  value: Indexable,
+  keys: Array<string>,
+  depth: number,
+  redaction: RedactionTree | undefined,
+  defaults: DefaultMembers | undefined
+): string | undefined => {
+  if (keys.length === 0 && Object.getOwnPropertySymbols(value).length > 0) return undefined
   if (defaults !== undefined) {
     for (const key of Object.keys(defaults)) {
       if (!Object.hasOwn(value, key)) keys.push(key)
@@ -153,11 +203,13 @@ const writeObject = (
   sortKeys(keys)
   let text = "{"
   for (const key of keys) {
-    const member: unknown =
-      defaults === undefined || Object.hasOwn(value, key) ? Reflect.get(value, key) : defaults[key]
+    const member = defaults === undefined || Object.hasOwn(value, key) ? value[key] : defaults[key]
     if (member === undefined) continue
+    if (typeof member === "function" && key === "toJSON") {
+      return writeValue(toJsonOf(value, member), depth + 1, redaction, defaults)
+    }
     if (key === "__proto__") return undefined
-    const name = quote(key)
+    const name = quoteKey(key)
     if (name === undefined) return undefined
     const item = writeValue(member, depth + 1, redaction === undefined ? undefined : childRedaction(redaction, key))
     if (item === undefined) return undefined
@@ -178,14 +230,11 @@ const sortKeys = (keys: Array<string>): void => {
   }
 }
 
-/** A plain object, or a class instance that shows its data as own keys; nothing that JSON would turn into `{}`. */
-const isRecordable = (value: object, keys: ReadonlyArray<string>): boolean => {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype === Object.prototype || prototype === null) {
-    return keys.length > 0 || Object.getOwnPropertySymbols(value).length === 0
-  }
-  return keys.length > 0 && Object.prototype.toString.call(value) === "[object Object]"
-}
+/** Whether JSON shows the data of the object, instead of turning it into `{}`. */
+const isRecordable = (value: object, keys: ReadonlyArray<string>): boolean =>
+  isPlainObject(value)
+    ? keys.length > 0 || Object.getOwnPropertySymbols(value).length === 0
+    : keys.length > 0 && Object.prototype.toString.call(value) === "[object Object]"
 
 const pathOf = (path: string, key: string): string =>
   /^[A-Za-z_$][\w$]*$/.test(key) ? (path === "" ? key : `${path}.${key}`) : `${path}[${JSON.stringify(key)}]`
@@ -249,7 +298,7 @@ const collectFromObject = (
     if ("toJSON" in value && typeof value.toJSON === "function") {
       const replaced = toJsonOf(value, value.toJSON)
       if (replaced === undefined) return problem(path, "has no JSON form (is it an invalid date?): send valid data")
-      if (replaced !== value) return collectIssues(replaced, path, redaction, ancestors, issues)
+      return collectIssues(replaced, path, redaction, ancestors, issues)
     }
   } catch (cause) {
     return problem(path, `could not be read: its toJSON or an element threw ${nameOf(cause)}`)

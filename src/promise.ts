@@ -134,18 +134,21 @@ const makeCallbacks = (
       warn()
     }
   }
-  const tellError = (error: XaseError.XaseError, about?: Settled): void => safely(() => onError?.(error, about))
+  // An error costs a stack trace, so it is only made where somebody listens.
+  const tellError = (makeError: () => XaseError.XaseError, about?: Settled): void => {
+    if (onError !== undefined) safely(() => onError(makeError(), about))
+  }
   return {
-    onRefusal: tellError,
-    onAlert: (alert) => tellError(XaseError.fromTagged(alert, true)),
+    onRefusal: (error) => tellError(() => error),
+    onAlert: (alert) => tellError(() => XaseError.fromTagged(alert, true)),
     onOutcome: (outcome) => {
       switch (outcome._tag) {
         case "Delivered":
           return onSuccess === undefined ? undefined : safely(() => onSuccess(resultOf(outcome.receipt), outcome))
         case "Failed":
-          return tellError(XaseError.fromTagged(outcome.error), outcome)
+          return tellError(() => XaseError.fromTagged(outcome.error), outcome)
         case "Dropped":
-          return tellError(XaseError.fromTagged(dropError(outcome)), outcome)
+          return tellError(() => XaseError.fromTagged(dropError(outcome)), outcome)
       }
     }
   }
