@@ -26,6 +26,7 @@ import * as Stream from "effect/Stream"
 import type { LedgerRecord } from "./LedgerRecord.ts"
 import * as RetryAfter from "./ledger/RetryAfter.ts"
 import { type Receipt, ReceiptFromLedger } from "./Receipt.ts"
+import { RecordsPage, type RecordsQuery } from "./RecordsPage.ts"
 import { type Verification, VerificationFromLedger } from "./Verification.ts"
 import { version } from "./Version.ts"
 import { XaseConfig } from "./XaseConfig.ts"
@@ -54,6 +55,8 @@ export interface Service {
   readonly append: (record: LedgerRecord) => Effect.Effect<Receipt, LedgerError>
   /** `GET /verify/{transactionId}`, once: what the ledger says of itself. Public, sent without the key. */
   readonly verify: (transactionId: string) => Effect.Effect<Verification, LedgerError>
+  /** `GET /records`, once: a page of what the ledger holds, newest first. */
+  readonly list: (query: RecordsQuery) => Effect.Effect<RecordsPage, LedgerError>
   /** Uses another API key from the next request on. */
   readonly setApiKey: (apiKey: Redacted.Redacted<string>) => Effect.Effect<void>
 }
@@ -112,6 +115,21 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | HttpClient.HttpClien
             if (isSuccess(answer)) return decode(decodeVerification, answer)
             return answer.status === 404 ? Effect.fail(new RecordNotFound({ transactionId })) : refusal(answer, "")
           }
+        ),
+      list: ({ limit, page, policy, search }) =>
+        attempt(
+          HttpClientRequest.setHeader(
+            HttpClientRequest.setUrlParams(HttpClientRequest.appendUrl(get, "/records"), {
+              page,
+              limit,
+              search,
+              policyId: policy
+            }),
+            "x-api-key",
+            Redacted.value(apiKey)
+          ),
+          config.timeout,
+          (answer) => (isSuccess(answer) ? decode(decodePage, answer) : refusal(answer, ""))
         ),
       setApiKey: (key) =>
         Effect.sync(() => {
@@ -178,6 +196,7 @@ const parseJson = (text: string): unknown => {
 }
 
 const decodeReceipt = Schema.decodeUnknownResult(ReceiptFromLedger)
+const decodePage = Schema.decodeUnknownResult(RecordsPage)
 const decodeVerification = Schema.decodeUnknownResult(VerificationFromLedger)
 
 const decode = <A>(

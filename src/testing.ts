@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Evidence from "./Evidence.ts"
 import { Ledger } from "./Ledger.ts"
 import { Receipt } from "./Receipt.ts"
+import type { RecordsPage, RecordsQuery } from "./RecordsPage.ts"
 import { Verification } from "./Verification.ts"
 import { layerRecorder, layerService, type Xase } from "./Xase.ts"
 import * as XaseConfig from "./XaseConfig.ts"
@@ -122,6 +123,31 @@ const hashOf = (payload: Pick<BodyFields, "input" | "output" | "context">, previ
     contextHash: Evidence.hashObject(payload.context)
   })
 
+/** The ledger's list, newest first. */
+const pageOf = (
+  recorded: ReadonlyArray<RecordedDecision>,
+  { limit = 20, page = 1, policy, search }: RecordsQuery
+): RecordsPage => {
+  const found = recorded
+    .filter(
+      ({ policyId, receipt }) => (policy ?? policyId) === policyId && receipt.transactionId.includes(search ?? "")
+    )
+    .reverse()
+  return {
+    records: found.slice((page - 1) * limit, page * limit).map(({ body, policyId, receipt }) => ({
+      transactionId: receipt.transactionId,
+      policy: policyId,
+      policyVersion: textOrNull(body.policyVersion),
+      decisionType: textOrNull(body.decisionType),
+      confidence: numberOrNull(body.confidence),
+      processingTime: numberOrNull(body.processingTime),
+      timestamp: receipt.timestamp,
+      recordHash: receipt.recordHash
+    })),
+    pagination: { page, limit, total: found.length, pages: Math.ceil(found.length / limit) }
+  }
+}
+
 const textOrNull = (value: unknown): string | null => (typeof value === "string" ? value : null)
 const numberOrNull = (value: unknown): number | null => (typeof value === "number" ? value : null)
 
@@ -136,6 +162,7 @@ const layerLedger: Layer.Layer<Ledger | RecordedDecisions> = Layer.effectContext
             : Effect.fail(failure)
         }),
       verify: (transactionId) => Effect.flatMap(Clock.currentTimeMillis, (now) => verify(transactionId, now)),
+      list: (query) => Effect.sync(() => pageOf(recorded, query)),
       setApiKey: () => Effect.void
     }).pipe(
       Context.add(RecordedDecisions, {

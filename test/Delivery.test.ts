@@ -73,6 +73,7 @@ const setUp = Effect.fnUntraced(function* (
         return answer(record, attempts.length)
       }),
     verify: () => Effect.never,
+    list: () => Effect.never,
     setApiKey: () => Effect.void
   })
   const context = yield* Layer.buildWithScope(

@@ -5,7 +5,7 @@
  * tampering on request: what applications are tested and developed against.
  */
 export { type CreatedKey, type CreateKeyOptions, InvalidApiKey, type Permission, type TenantStatus } from "./ApiKeys.ts"
-export { type Fault, type FaultSettings, InvalidFaults } from "./Faults.ts"
+export { type Fault, FaultSettings, InvalidFaults } from "./Faults.ts"
 export { type Address, LedgerServer, type Service } from "./LedgerServer.ts"
 export { type LedgerOptions, LedgerStartFailed } from "./LedgerSettings.ts"
 export { type RunningLedger, startLedger } from "./startLedger.ts"
