@@ -176,7 +176,7 @@ export class NetworkError extends Schema.TaggedError<NetworkError>()("NetworkErr
   readonly code = "NETWORK_ERROR"
   readonly evidence: EvidenceState = "perhaps recorded"
   override get message() {
-    return `The ledger could not be reached (${this.reason}). The record may not have arrived; sending it again with the same key is safe. Check XASE_BASE_URL and the network.`
+    return `The ledger could not be reached (${this.reason}). A record that was on its way may not have arrived; sending it again with the same key is safe. Check XASE_BASE_URL and the network.`
   }
 }
 

@@ -12,12 +12,13 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import { xase } from "./cli/Connection.ts"
 import { dev } from "./cli/DevCommand.ts"
+import { keys } from "./cli/KeysCommand.ts"
 import { list, show, stats, verify } from "./cli/LookCommands.ts"
 import { EvidenceWrong, red, safe } from "./cli/Output.ts"
 import { record } from "./cli/RecordCommand.ts"
 import { version } from "./Version.ts"
 
-const command = xase.pipe(Command.withSubcommands([dev, record, list, show, verify, stats]))
+const command = xase.pipe(Command.withSubcommands([dev, keys, record, list, show, verify, stats]))
 
 /** Usage errors print their help by themselves; everything else ends in one line. */
 const report = (cause: Cause.Cause<{ readonly _tag: string; readonly message: string }>): Effect.Effect<void> =>

@@ -78,17 +78,20 @@ export const fields = (pairs: ReadonlyArray<readonly [name: string, value: strin
   return Console.log(pairs.map(([name, value]) => `  ${dim(name.padEnd(width))}  ${value}`).join("\n"))
 }
 
-/** A bar on standard error that is drawn in place, on a terminal only. */
-export const progressBar = (label: string, total: number): ((done: number) => Effect.Effect<void>) => {
+/** A bar on standard error that is drawn in place, on a terminal only; a counter where the total is not known. */
+export const progressBar = (label: string, total: number | undefined): ((done: number) => Effect.Effect<void>) => {
   const width = 30
-  let shown = -1
+  let shown = ""
   return (done) =>
     Effect.sync(() => {
-      const percent = total === 0 ? 100 : Math.floor((done / total) * 100)
-      if (process.stderr.isTTY !== true || percent === shown) return
-      shown = percent
-      const full = Math.round((percent / 100) * width)
-      const bar = `${"█".repeat(full)}${"░".repeat(width - full)}`
-      process.stderr.write(`\r${label} ${bar} ${done}/${total}${done >= total ? "\n" : ""}`)
+      if (process.stderr.isTTY !== true) return
+      const full = total === undefined ? 0 : Math.round((done / Math.max(1, total)) * width)
+      const text =
+        total === undefined
+          ? `${label} ${done}`
+          : `${label} ${"█".repeat(full)}${"░".repeat(width - full)} ${done}/${total}`
+      if (text === shown) return
+      shown = text
+      process.stderr.write(`\r${text}${done === total ? "\n" : ""}`)
     })
 }

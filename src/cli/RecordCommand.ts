@@ -81,12 +81,25 @@ const linesOf = (path: Option.Option<string>): Stream.Stream<Line, CommandFailed
   })
 }
 
+/** How many decisions there are to record, where that can be known before. */
+const totalOf = (
+  single: string | undefined,
+  path: Option.Option<string>
+): Effect.Effect<number | undefined, CommandFailed> => {
+  if (single !== undefined) return Effect.succeed(1)
+  return Option.isNone(path) || path.value === "-" ? Effect.succeed(undefined) : Stream.runCount(linesOf(path))
+}
+
 const describe = ({ line, problem }: BadLine): string => `line ${line}: ${safe(problem)}`
 
 /** Records what is read and tells how each settled; the outcomes are counted while the reading goes on. */
-const recordAll = Effect.fnUntraced(function* (lines: Stream.Stream<Line, CommandFailed>, asJson: boolean) {
+const recordAll = Effect.fnUntraced(function* (
+  lines: Stream.Stream<Line, CommandFailed>,
+  total: number | undefined,
+  asJson: boolean
+) {
   const client = yield* Xase
-  const bar = progressBar("recording", 0)
+  const bar = progressBar("recorded", total)
   const bad: Array<BadLine> = []
   let accepted = 0
   let delivered = 0
@@ -140,7 +153,9 @@ export const record = Command.make("record", { file, ...flags }, ({ file, strict
         ? linesOf(file)
         : Stream.fromIterable(Option.toArray(Option.fromUndefinedOr(readLine(single, 1))))
     const ready = strict ? Stream.fromIterable(yield* checkAll(lines)) : lines
-    const { accepted, bad, delivered, problems } = yield* withClient(recordAll(ready, asJson))
+    const { accepted, bad, delivered, problems } = yield* withClient(
+      recordAll(ready, yield* totalOf(single, file), asJson)
+    )
     for (const problem of new Set(problems)) yield* Console.error(red(safe(problem)))
     if (asJson) yield* json({ accepted, delivered, failed: problems.length, malformed: bad.length })
     else {

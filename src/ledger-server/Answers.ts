@@ -72,6 +72,15 @@ export const limitHeaders = (limit: number, remaining: number): Headers => ({
   "x-ratelimit-remaining": String(remaining)
 })
 
+/** 400: an intervention that cannot be made. */
+export const interventionFailed = (error: string) => json(400, { error, code: "INTERVENTION_FAILED" })
+
+/** 400: an id of the wrong form. */
+export const invalidId = json(400, { error: "Invalid transaction ID format", code: "INVALID_ID" })
+
+/** 404 of the download, which has an error form of its own. */
+export const exportError = (message: string) => json(404, { error: "EXPORT_ERROR", message })
+
 /** 404: no such record. */
 export const notFound = json(404, { error: "Record not found", code: "NOT_FOUND" })
 

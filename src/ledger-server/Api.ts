@@ -8,7 +8,10 @@ import * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as OpenApi from "effect/http-api/OpenApi"
 import * as Schema from "effect/Schema"
+import { version } from "../Version.ts"
+import { actions } from "./InterventionPayload.ts"
 import { basePath } from "./Origin.ts"
 import { decisionTypes } from "./RecordPayload.ts"
 
@@ -115,5 +118,79 @@ const verification = HttpApiGroup.make("verification")
   )
   .prefix(basePath)
 
+const id = { id: Schema.String }
+
+const NewIntervention = Schema.Struct({
+  action: Schema.Literals(actions),
+  reason: Schema.optionalKey(Schema.String),
+  notes: Schema.optionalKey(Schema.String),
+  metadata: Schema.optionalKey(JsonObject),
+  newOutcome: Schema.optionalKey(JsonObject),
+  actorUserId: Schema.optionalKey(Schema.String),
+  actorName: Schema.optionalKey(Schema.String),
+  actorEmail: Schema.optionalKey(Schema.String),
+  actorRole: Schema.optionalKey(Schema.String)
+})
+
+const Registered = Schema.Struct({
+  success: Schema.Literal(true),
+  intervention_id: Schema.String,
+  transaction_id: Schema.String,
+  action: Schema.Literals(actions),
+  timestamp: Schema.String,
+  actor: Schema.Struct({ name: nullable(Schema.String), email: nullable(Schema.String) })
+})
+
+const InterventionList = Schema.Struct({
+  transaction_id: Schema.String,
+  interventions: Schema.Array(JsonObject),
+  total: Schema.Int
+})
+
+const interventions = HttpApiGroup.make("interventions")
+  .add(
+    HttpApiEndpoint.post("intervene", "/records/:id/intervene", {
+      params: id,
+      payload: NewIntervention,
+      success: Registered.pipe(HttpApiSchema.status(201)),
+      error: [failure(400, "INTERVENTION_FAILED"), unauthorized, forbidden, internalError]
+    }),
+    HttpApiEndpoint.get("interventions", "/records/:id/intervene", {
+      params: id,
+      success: InterventionList,
+      error: [unauthorized, internalError]
+    })
+  )
+  .prefix(basePath)
+
+const Bundle = Schema.Struct({
+  success: Schema.Literal(true),
+  transaction_id: Schema.String,
+  exported_at: Schema.String,
+  bundle: JsonObject
+})
+
+const exportErrors = [unauthorized, forbidden, failure(404, "NOT_FOUND"), internalError] as const
+
+const exporting = HttpApiGroup.make("export")
+  .add(
+    HttpApiEndpoint.get("describe", "/export/:id", { params: id, success: JsonObject }),
+    HttpApiEndpoint.post("export", "/export/:id", {
+      params: id,
+      success: Bundle,
+      error: [failure(400, "INVALID_ID"), failure(402, "LIMIT_EXCEEDED"), ...exportErrors]
+    }),
+    HttpApiEndpoint.get("download", "/export/:id/download", {
+      params: id,
+      success: Schema.Uint8Array.pipe(HttpApiSchema.asUint8Array({ contentType: "application/zip" })),
+      error: exportErrors
+    }),
+    HttpApiEndpoint.get("publicKeys", "/public-keys", { success: JsonObject, error: internalError })
+  )
+  .prefix(basePath)
+
 /** The routes of the ledger. */
-export class LedgerApi extends HttpApi.make("xase-ledger").add(records, verification) {}
+export class LedgerApi extends HttpApi.make("xase-ledger")
+  .add(records, verification, interventions, exporting)
+  .annotate(OpenApi.Title, "Xase ledger")
+  .annotate(OpenApi.Version, version) {}

@@ -42,6 +42,18 @@ export interface CreatedKey {
   readonly permissions: ReadonlyArray<Permission>
 }
 
+/** A key as the ledger knows it: not the key itself, only how it begins. */
+export interface KnownKey {
+  readonly id: string
+  readonly prefix: string
+  readonly name: string
+  readonly tenant: string
+  readonly permissions: ReadonlyArray<string>
+  readonly isActive: boolean
+  /** Epoch milliseconds. */
+  readonly createdAt: number
+}
+
 /** Whoever sent a request. */
 export interface Caller {
   readonly keyId: string
@@ -73,6 +85,8 @@ export class ApiKeys extends Context.Service<
     readonly create: (options: CreateKeyOptions) => Effect.Effect<CreatedKey, InvalidApiKey>
     /** Ends a key at once. Answers whether there was such a key. */
     readonly revoke: (keyId: string) => Effect.Effect<boolean>
+    /** All keys, oldest first, ended ones included. */
+    readonly list: Effect.Effect<ReadonlyArray<KnownKey>>
     /** Changes whether the keys of a tenant are accepted. */
     readonly setTenantStatus: (tenant: string, status: TenantStatus) => Effect.Effect<void>
   }
@@ -117,6 +131,18 @@ const upsertKey = `INSERT INTO api_keys (id, tenant_id, name, prefix, key_hash, 
   RETURNING id, tenant_id`
 
 const deactivate = "UPDATE api_keys SET is_active = 0 WHERE id = ? AND is_active = 1"
+
+const selectAll = "SELECT * FROM api_keys ORDER BY created_at, id"
+
+const toKnownKey = (row: Row): KnownKey => ({
+  id: String(row.id),
+  prefix: String(row.prefix),
+  name: String(row.name),
+  tenant: String(row.tenant_id),
+  permissions: String(row.permissions).split(","),
+  isActive: row.is_active === 1,
+  createdAt: Number(row.created_at)
+})
 
 const toCaller = (row: Row): Caller => ({
   keyId: String(row.id),
@@ -205,6 +231,7 @@ export const layer: Layer.Layer<ApiKeys, never, NodeSqlite> = Layer.effect(
     return {
       authenticate,
       create,
+      list: Effect.sync(() => sqlite.all(selectAll).map(toKnownKey)),
       revoke: (keyId) => Effect.sync(() => change(() => sqlite.run(deactivate, keyId) > 0)),
       setTenantStatus: (tenant, status) =>
         Effect.sync(() => change(() => void sqlite.run("UPDATE tenants SET status = ? WHERE id = ?", status, tenant)))

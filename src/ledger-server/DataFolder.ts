@@ -13,6 +13,8 @@ export interface LedgerFiles {
   readonly database: string
   /** The key of the seals. */
   readonly sealKey: Uint8Array
+  /** Where the key that signs exports is; absent: in memory. */
+  readonly signingKey: string | undefined
 }
 
 const secretBytes = 32
@@ -20,11 +22,15 @@ const secretBytes = 32
 /** Opens the folder, makes what is missing. Without a folder all is in memory. */
 export const open = (folder: string | undefined): Effect.Effect<LedgerFiles, LedgerStartFailed> =>
   folder === undefined
-    ? Effect.sync(() => ({ database: ":memory:", sealKey: randomBytes(secretBytes) }))
+    ? Effect.sync(() => ({ database: ":memory:", sealKey: randomBytes(secretBytes), signingKey: undefined }))
     : Effect.try({
         try: () => {
           mkdirSync(folder, { recursive: true, mode: 0o700 })
-          return { database: databaseIn(folder), sealKey: secret(join(folder, "seal.key")) }
+          return {
+            database: databaseIn(folder),
+            sealKey: secret(join(folder, "seal.key")),
+            signingKey: join(folder, "signing-key.pem")
+          }
         },
         catch: (cause) =>
           new LedgerStartFailed({

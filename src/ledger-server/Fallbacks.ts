@@ -13,7 +13,11 @@ type Path = `/${string}`
 /** The paths of the contract, with the methods that they have. */
 const paths: ReadonlyArray<readonly [Path, ReadonlyArray<string>]> = [
   [`${basePath}/records`, ["GET", "POST"]],
-  [`${basePath}/verify/:id`, ["GET"]]
+  [`${basePath}/verify/:id`, ["GET"]],
+  [`${basePath}/records/:id/intervene`, ["GET", "POST"]],
+  [`${basePath}/export/:id`, ["GET", "POST"]],
+  [`${basePath}/export/:id/download`, ["GET"]],
+  [`${basePath}/public-keys`, ["GET"]]
 ]
 
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const

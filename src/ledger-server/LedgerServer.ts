@@ -13,15 +13,21 @@ import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
+import * as AdminRoutes from "./AdminRoutes.ts"
 import { LedgerApi } from "./Api.ts"
 import * as ApiKeys from "./ApiKeys.ts"
+import * as Database from "./Database.ts"
 import * as DataFolder from "./DataFolder.ts"
+import * as ExportHandlers from "./ExportHandlers.ts"
 import * as Fallbacks from "./Fallbacks.ts"
 import * as Faults from "./Faults.ts"
 import * as Gate from "./Gate.ts"
+import * as InterventionHandlers from "./InterventionHandlers.ts"
+import * as Interventions from "./Interventions.ts"
 import {
   type LedgerOptions,
   LedgerSettings,
@@ -29,7 +35,6 @@ import {
   make as makeSettings,
   type Settings
 } from "./LedgerSettings.ts"
-import * as Migrations from "./Migrations.ts"
 import * as NodeSqlite from "./NodeSqlite.ts"
 import { basePath, Origin } from "./Origin.ts"
 import * as Pages from "./pages/Pages.ts"
@@ -37,6 +42,7 @@ import * as Recorder from "./Recorder.ts"
 import * as RecordRoute from "./RecordRoute.ts"
 import * as RecordsHandlers from "./RecordsHandlers.ts"
 import * as Seal from "./Seal.ts"
+import * as SigningKey from "./SigningKey.ts"
 import * as Store from "./Store.ts"
 import * as Tampering from "./Tampering.ts"
 import * as VerificationHandlers from "./VerificationHandlers.ts"
@@ -49,6 +55,8 @@ export interface Address {
   readonly baseUrl: string
   /** A key with all permissions. */
   readonly apiKey: string
+  /** The key to the admin routes, for the header `X-Admin-Key`. */
+  readonly adminKey: string
   /** The page that lists the records. */
   readonly dashboardUrl: string
 }
@@ -104,31 +112,23 @@ const running = (settings: Settings, files: DataFolder.LedgerFiles) =>
     Layer.provide(quiet(settings))
   )
 
-const databaseFailed = (cause: unknown) =>
-  new LedgerStartFailed({
-    reason: "Database",
-    detail: `the database cannot be used (${rootMessage(cause)})`,
-    cause
-  })
-
-const rootMessage = (error: unknown): string => {
-  if (Predicate.hasProperty(error, "cause") && error.cause !== undefined) return rootMessage(error.cause)
-  return error instanceof Error ? error.message : String(error)
-}
-
 /** Everything below HTTP. */
 const core = (settings: Settings, files: DataFolder.LedgerFiles) => {
-  const database = Layer.effectDiscard(Migrations.run).pipe(
-    Layer.provideMerge(NodeSqlite.layer(files.database)),
-    Layer.catchCause((cause) => Layer.effectContext(Effect.fail(databaseFailed(cause))))
-  )
   const recorder = settings.compat === "public" ? Recorder.layerPublic : Recorder.layer
   const faults = Layer.catchTag(Faults.layer(settings.faults), "InvalidFaults", (error) =>
     Layer.effectContext(Effect.fail(new LedgerStartFailed({ reason: "Options", detail: error.message })))
   )
   return recorder.pipe(
-    Layer.provideMerge(Layer.mergeAll(Store.layer(Seal.make(files.sealKey)), ApiKeys.layer, faults)),
-    Layer.provideMerge(database)
+    Layer.provideMerge(
+      Layer.mergeAll(
+        Store.layer(Seal.make(files.sealKey)),
+        ApiKeys.layer,
+        Interventions.layer,
+        faults,
+        Layer.sync(ExportHandlers.CurrentSigningKey, () => SigningKey.make(files.signingKey))
+      )
+    ),
+    Layer.provideMerge(Database.layer(files.database))
   )
 }
 
@@ -163,7 +163,7 @@ const startFailed = ({ host, port }: Settings, cause: unknown): LedgerStartFaile
   }
   return new LedgerStartFailed({
     reason: "Address",
-    detail: `it cannot listen on ${host}, port ${port} (${rootMessage(cause)})`,
+    detail: `it cannot listen on ${host}, port ${port} (${Database.rootMessage(cause)})`,
     cause
   })
 }
@@ -205,7 +205,16 @@ const originOf = ({ host }: Settings, address: HttpServer.HttpServer["Service"][
 
 const serving = HttpRouter.serve(
   Layer.mergeAll(
-    HttpApiBuilder.layer(LedgerApi).pipe(Layer.provide([RecordsHandlers.layer, VerificationHandlers.layer])),
+    HttpApiBuilder.layer(LedgerApi, { openapiPath: "/openapi.json" }).pipe(
+      Layer.provide([
+        RecordsHandlers.layer,
+        VerificationHandlers.layer,
+        InterventionHandlers.layer,
+        ExportHandlers.layer
+      ])
+    ),
+    HttpApiScalar.layer(LedgerApi, { path: "/docs" }),
+    AdminRoutes.layer,
     Pages.layer,
     Fallbacks.layer,
     Gate.layer
@@ -229,6 +238,7 @@ const makeService = Layer.effect(
       origin,
       baseUrl: `${origin}${basePath}`,
       apiKey,
+      adminKey: settings.adminKey,
       dashboardUrl: `${origin}/xase/records`,
       createKey: (options) => keys.create(options ?? {}),
       revokeKey: keys.revoke,

@@ -1,6 +1,7 @@
 /**
  * What a ledger is told when it starts: its options, checked, with their defaults.
  */
+import { randomBytes } from "node:crypto"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -34,6 +35,8 @@ export interface LedgerOptions {
    * body under a used key refused. `public` is as weak as the public ledger, for tests.
    */
   readonly compat?: "embedded" | "public" | undefined
+  /** What `X-Admin-Key` must be for the admin routes. Absent: a fresh one at each start. */
+  readonly adminKey?: string | undefined
 }
 
 /** {@link LedgerOptions}, checked. */
@@ -49,6 +52,7 @@ export interface Settings {
   readonly requestTimeout: number
   readonly faults: FaultSettings
   readonly compat: "embedded" | "public"
+  readonly adminKey: string
 }
 
 /** {@link LedgerOptions}, checked, as a service. */
@@ -64,6 +68,8 @@ export class LedgerStartFailed extends Schema.TaggedError<LedgerStartFailed>()("
     return `The ledger cannot start: ${this.detail}`
   }
 }
+
+const minAdminKeyLength = 16
 
 const mebibyte = 1024 * 1024
 
@@ -89,7 +95,11 @@ export const make = Effect.fnUntraced(function* (options: LedgerOptions) {
     maxBodyBytes: options.maxBodyBytes ?? (compat === "public" ? undefined : 10 * mebibyte),
     requestTimeout: options.requestTimeout ?? 30_000,
     faults: options.faults ?? {},
-    compat
+    compat,
+    adminKey: options.adminKey ?? `xase_admin_${randomBytes(24).toString("hex")}`
+  }
+  if (settings.adminKey.length < minAdminKeyLength) {
+    return yield* refuse(`adminKey must have at least ${minAdminKeyLength} characters`)
   }
   if (!isCount(settings.port, 0) || settings.port > 65_535) {
     return yield* refuse(`port must be 0 (any free one) to 65535, not ${settings.port}`)

@@ -14,10 +14,17 @@ export interface Usage {
 export interface Quotas {
   /** Charges one request. Answers the usage if the plan is used up; then nothing is charged. */
   readonly charge: (tenantId: string) => Usage | undefined
+  /** The usage if the plan is used up; charges nothing. */
+  readonly usedUp: (tenantId: string) => Usage | undefined
 }
 
 /** Counts in the database; without a limit it counts nothing. */
 export const make = (sqlite: Sqlite, limit: number | undefined): Quotas => ({
+  usedUp: (tenantId) => {
+    if (limit === undefined) return undefined
+    const used = usedBy(sqlite, tenantId) ?? limit
+    return used < limit ? undefined : { used, limit, tier }
+  },
   charge: (tenantId) => {
     if (limit === undefined) return undefined
     const charged = sqlite.run(
@@ -26,7 +33,13 @@ export const make = (sqlite: Sqlite, limit: number | undefined): Quotas => ({
       limit
     )
     if (charged > 0) return undefined
-    const used = Number(sqlite.get("SELECT quota_used FROM tenants WHERE id = ?", tenantId)?.quota_used ?? limit)
-    return { used, limit, tier: "free" }
+    return { used: usedBy(sqlite, tenantId) ?? limit, limit, tier }
   }
 })
+
+const tier = "free"
+
+const usedBy = (sqlite: Sqlite, tenantId: string): number | undefined => {
+  const used = sqlite.get("SELECT quota_used FROM tenants WHERE id = ?", tenantId)?.quota_used
+  return typeof used === "number" ? used : undefined
+}

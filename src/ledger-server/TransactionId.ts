@@ -23,3 +23,6 @@ const randomHex = (): string => {
 
 /** Makes an id for a record of this moment (epoch milliseconds). */
 export const make = (timestamp: number): string => `txn_${timestamp.toString(16).padStart(12, "0")}${randomHex()}`
+
+/** Whether a text has the form of an id. */
+export const isTransactionId = (text: string): boolean => /^txn_[0-9a-f]{32}$/.test(text)

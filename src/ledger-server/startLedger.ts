@@ -47,6 +47,7 @@ export const startLedger = async (options: LedgerOptions = {}): Promise<RunningL
       origin: ledger.origin,
       baseUrl: ledger.baseUrl,
       apiKey: ledger.apiKey,
+      adminKey: ledger.adminKey,
       dashboardUrl: ledger.dashboardUrl,
       createKey: (keyOptions) => Effect.runPromise(ledger.createKey(keyOptions)),
       revokeKey: (keyId) => Effect.runPromise(ledger.revokeKey(keyId)),

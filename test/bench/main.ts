@@ -58,7 +58,7 @@ print(
 const stalled = Layer.succeed(Ledger, {
   append: () => Effect.never,
   verify: () => Effect.never,
-    list: () => Effect.never,
+  list: () => Effect.never,
   setApiKey: () => Effect.void
 })
 const client = new XaseClient({ apiKey, baseUrl: "http://127.0.0.1:9/api", queueMaxSize: 1_000, exitHandlers: false })

@@ -3,29 +3,13 @@
  *
  * Errors must be the same text. Successes must have the same fields of the same types under the same status.
  */
-import { readFileSync } from "node:fs"
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import { LedgerServer } from "../../src/ledger-server/index.ts"
+import { type Exchange, exchanges, shapeOf } from "./exchanges.ts"
 import * as http from "./http.ts"
-
-const Exchange = Schema.Struct({
-  name: Schema.String,
-  method: Schema.String,
-  path: Schema.String,
-  request_headers: Schema.Record(Schema.String, Schema.String),
-  request_body: Schema.NullOr(Schema.String),
-  status: Schema.Int,
-  response_headers: Schema.Record(Schema.String, Schema.String),
-  response_body: Schema.Json
-})
-type Exchange = typeof Exchange.Type
-
-const { exchanges } = Schema.decodeUnknownSync(
-  Schema.fromJsonString(Schema.Struct({ exchanges: Schema.Array(Exchange) }))
-)(readFileSync(new URL("../vectors/http-exchanges.json", import.meta.url), "utf8"))
 
 /** Sent again as they are. What needs more than one request, or a body that the capture shortened, has tests of its own. */
 const replayed = exchanges.filter(
@@ -59,15 +43,6 @@ const headersOf = ({ name, request_headers }: Exchange): Record<string, string> 
       value.replace(/<k\w*>/, (placeholder) => keyFor(name, placeholder, header.toLowerCase()))
     ])
   )
-
-const typeOf = (value: unknown): string => (value === null ? "null" : Array.isArray(value) ? "array" : typeof value)
-
-/** The fields of a value and their types, all the way down. Of a list, its first element speaks for all. */
-const shapeOf = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.slice(0, 1).map(shapeOf)
-  if (typeof value !== "object" || value === null) return typeOf(value)
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shapeOf(inner)]))
-}
 
 const isShortened = (body: Schema.Json): boolean => typeof body === "object" && body !== null && "(shortened)" in body
 
