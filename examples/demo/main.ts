@@ -65,6 +65,7 @@ const demo = Effect.gen(function* () {
       output: { decision, score, reasons },
       confidence,
       decisionType: "UNDERWRITING",
+      storePayload: true,
       processingTime: recordedAt - decidedAt,
       transactionId: `demo_${applicant.applicantId}`
     })
