@@ -10,10 +10,10 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as Schema from "effect/Schema"
+import { decisionTypes } from "../Decision.ts"
 import { version } from "../Version.ts"
 import { actions } from "./InterventionPayload.ts"
 import { basePath } from "./Origin.ts"
-import { decisionTypes } from "./RecordPayload.ts"
 
 const JsonObject = Schema.Record(Schema.String, Schema.Json)
 const nullable = <S extends Schema.Constraint>(schema: S) => Schema.NullOr(schema)

@@ -4,13 +4,8 @@
  * The ledger's issues are part of its contract (clients show them), so they are built here word for word, field by field,
  * all at once. The rules are few and hot, hence plain functions.
  */
+import { type DecisionType, decisionTypes } from "../Decision.ts"
 import type { JsonObject } from "../Evidence.ts"
-
-/** The decision types that the ledger knows. */
-export const decisionTypes = ["CLAIM", "UNDERWRITING", "FRAUD", "PRICING", "OTHER"] as const
-
-/** A decision type that the ledger knows. */
-export type DecisionType = (typeof decisionTypes)[number]
 
 /** A validated body. Fields that the ledger drops (model metadata, explanation) are not in it. */
 export interface RecordPayload {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Evidence from "../Evidence.ts"
 import * as Chain from "./Chain.ts"
+import type { Settings } from "./LedgerSettings.ts"
 import { isObject } from "./RecordPayload.ts"
 import type { ReadError, Store } from "./Store.ts"
 import { isoTime, type StoredRecord } from "./StoredRecord.ts"
@@ -67,7 +68,7 @@ const verdict = (record: StoredRecord, checks: Checks, next: StoredRecord | unde
 }
 
 /** Verifies a record, its predecessor and its seal. */
-export const verify = Effect.fnUntraced(function* (store: StoreService, record: StoredRecord) {
+const verifyThoroughly = Effect.fnUntraced(function* (store: StoreService, record: StoredRecord) {
   const follows = yield* followsItsPredecessor(store, record)
   const next = yield* store.at(record.tenantId, record.position + 1)
   const checks: Checks = {
@@ -79,8 +80,8 @@ export const verify = Effect.fnUntraced(function* (store: StoreService, record: 
   return verdict(record, checks, Option.getOrUndefined(next))
 })
 
-/** Verifies a record as the public ledger does: its own hashes, nothing around them. */
-export const verifyPublic = Effect.fnUntraced(function* (store: StoreService, record: StoredRecord) {
+/** As the public ledger does: its own hashes, nothing around them. */
+const verifyPublic = Effect.fnUntraced(function* (store: StoreService, record: StoredRecord) {
   const next = yield* store.successor(record)
   const checks: Checks = {
     ...payloadChecks(record),
@@ -89,6 +90,14 @@ export const verifyPublic = Effect.fnUntraced(function* (store: StoreService, re
   }
   return verdict(record, checks, Option.getOrUndefined(next))
 })
+
+/** Verifies a record as this kind of ledger does. */
+export const verify = (
+  { compat }: Settings,
+  store: StoreService,
+  record: StoredRecord
+): Effect.Effect<Verdict, ReadError> =>
+  compat === "public" ? verifyPublic(store, record) : verifyThoroughly(store, record)
 
 /** The verdict as the ledger writes it. */
 export const toJson = ({ checks, isValid, next, record }: Verdict, tenantName: string, now: number) => ({

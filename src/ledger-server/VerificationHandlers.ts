@@ -17,14 +17,13 @@ export const layer = HttpApiBuilder.group(
   "verification",
   Effect.fnUntraced(function* (handlers) {
     const store = yield* Store
-    const { compat } = yield* LedgerSettings
-    const check = compat === "public" ? Verification.verifyPublic : Verification.verify
+    const settings = yield* LedgerSettings
 
     const verify = Effect.fnUntraced(
       function* ({ params }: { readonly params: { readonly id: string } }) {
         const found = yield* store.find(params.id)
         if (Option.isNone(found)) return Answers.notFound
-        const verdict = yield* check(store, found.value)
+        const verdict = yield* Verification.verify(settings, store, found.value)
         const tenantName = yield* store.tenantName(found.value.tenantId)
         const now = yield* Clock.currentTimeMillis
         return Answers.json(

@@ -27,14 +27,13 @@ export const layer = HttpRouter.add(
   "/xase/receipt/:id",
   Effect.gen(function* () {
     const store = yield* Store
-    const { compat } = yield* LedgerSettings
+    const settings = yield* LedgerSettings
     const { id = "" } = yield* HttpRouter.params
     const found = yield* store.find(id)
     if (Option.isNone(found)) {
       return page("No such record", html`<p>This ledger has no record <code>${id}</code>.</p>`, { status: 404 })
     }
-    const check = compat === "public" ? Verification.verifyPublic : Verification.verify
-    const { checks, isValid, record } = yield* check(store, found.value)
+    const { checks, isValid, record } = yield* Verification.verify(settings, store, found.value)
     const previous = yield* store.at(record.tenantId, record.position - 1)
     const previousId = Option.getOrUndefined(Option.map(previous, ({ transactionId }) => transactionId))
     const checkedAt = isoTime(yield* Clock.currentTimeMillis)

@@ -77,14 +77,13 @@ export const layer = HttpRouter.add(
     Effect.gen(function* () {
       const store = yield* Store
       const interventions = yield* Interventions
-      const { compat } = yield* LedgerSettings
+      const settings = yield* LedgerSettings
       const { id = "" } = yield* HttpRouter.params
       const found = yield* store.find(id)
       if (Option.isNone(found)) {
         return page("No such record", html`<p>This ledger has no record <code>${id}</code>.</p>`, { status: 404 })
       }
-      const check = compat === "public" ? Verification.verifyPublic : Verification.verify
-      const { checks, isValid, record } = yield* check(store, found.value)
+      const { checks, isValid, record } = yield* Verification.verify(settings, store, found.value)
       const previous = Option.getOrUndefined(yield* store.at(record.tenantId, record.position - 1))
       const next = Option.getOrUndefined(yield* store.at(record.tenantId, record.position + 1))
       const done = yield* interventions.list(record.tenantId, id)

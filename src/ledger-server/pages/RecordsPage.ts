@@ -86,7 +86,7 @@ export const layer = HttpRouter.add(
   forOwner(
     Effect.gen(function* () {
       const store = yield* Store
-      const { compat } = yield* LedgerSettings
+      const settings = yield* LedgerSettings
       const { url } = yield* HttpServerRequest
       const now = yield* Clock.currentTimeMillis
       const asked = askedOf(url)
@@ -100,8 +100,7 @@ export const layer = HttpRouter.add(
       }
       const { confidences, listed, outcomes, perMinute, total } = yield* Insights.look(filter, now)
       const policies = yield* Insights.policies(defaultTenant)
-      const check = compat === "public" ? Verification.verifyPublic : Verification.verify
-      const verdicts = yield* Effect.forEach(listed, ({ record }) => check(store, record))
+      const verdicts = yield* Effect.forEach(listed, ({ record }) => Verification.verify(settings, store, record))
       const wrong = verdicts.filter(({ isValid }) => !isValid).length
       const words = [...new Set(outcomes.flatMap(({ outcome }) => (outcome === null ? [] : [outcome])))].sort()
       const lastHour = perMinute.reduce((sum, value) => sum + value, 0)
