@@ -8,7 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { AnySpan } from "effect/Tracer"
-import { CanonicalText, type DefaultMembers, write } from "./CanonicalJson.ts"
+import { CanonicalText, type DefaultMembers, nameOfThrown, write } from "./CanonicalJson.ts"
 import { CustomDecisionType, type Decision, isDecision, issuesOf } from "./Decision.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { type Redactions, redactableFields } from "./Redaction.ts"
@@ -112,7 +112,7 @@ const readOnce = (decision: Decision, redact: Encoding["redact"]): Result.Result
     own = typeof decision === "object" && decision !== null && !Array.isArray(decision) ? { ...decision } : decision
     if (!isDecision(own)) return invalid(allIssuesOf(own))
   } catch (cause) {
-    return invalid([{ path: "", message: `the decision could not be read: ${nameOf(cause)} was thrown` }])
+    return invalid([{ path: "", message: `the decision could not be read: ${nameOfThrown(cause)} was thrown` }])
   }
   if (redact === undefined) return Result.succeed(own)
   try {
@@ -120,7 +120,9 @@ const readOnce = (decision: Decision, redact: Encoding["redact"]): Result.Result
     return isDecision(redacted) ? Result.succeed(redacted) : invalid(allIssuesOf(redacted))
   } catch (cause) {
     // Sending the decision as it is could reveal what the hook was to hide.
-    return invalid([{ path: "", message: `the redact function threw ${nameOf(cause)}: repair it, nothing was sent` }])
+    return invalid([
+      { path: "", message: `the redact function threw ${nameOfThrown(cause)}: repair it, nothing was sent` }
+    ])
   }
 }
 
@@ -133,8 +135,6 @@ const allIssuesOf = (value: unknown): ReadonlyArray<Issue> => [
     return written?._tag === "Problems" ? written.issues : []
   })
 ]
-
-const nameOf = (cause: unknown): string => (cause instanceof Error ? cause.name : "a value that is no Error")
 
 interface WrittenObjects {
   readonly input: string
