@@ -4,6 +4,9 @@
 import { Arbitrary, Schema } from "effect"
 import { type Decision, decisionTypes } from "../../src/Decision.ts"
 
+/** Options of a property that runs on the same values each time. */
+export const seeded = (runs: number) => ({ arbitrary: { runs, seed: 1 } })
+
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | JsonObject
 export interface JsonObject {
   readonly [key: string]: Json
