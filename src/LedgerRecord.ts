@@ -137,7 +137,7 @@ const unreadableFields = (decision: Decision, cause: unknown): ReadonlyArray<Iss
       issues.push({ path: field, message: `could not be read: its getter or a trap threw ${nameOfThrown(thrown)}` })
     }
   }
-  if (issues.length > 0) return issues
+  if (issues.length > 0 && issues.length < fields.length) return issues
   return [{ path: "", message: `the decision could not be read: ${nameOfThrown(cause)} was thrown` }]
 }
 
