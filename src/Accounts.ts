@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import * as KnownKeys from "./KnownKeys.ts"
 import type { LedgerRecord } from "./LedgerRecord.ts"
 import * as Metrics from "./Metrics.ts"
-import type { DropReason, Outcome } from "./Outcome.ts"
+import * as Outcome from "./Outcome.ts"
 import { type DeliveryError, FlushTimeout } from "./XaseError.ts"
 
 /** Delivery has stopped for this reason and keeps its records: something that somebody should look at. */
@@ -25,7 +25,7 @@ export type Alert = Extract<
 
 /** Who is told of outcomes and alerts as they happen. What its functions throw is logged once and changes nothing. */
 export interface Observer {
-  readonly onOutcome: (outcome: Outcome) => void
+  readonly onOutcome: (outcome: Outcome.Outcome) => void
   readonly onAlert: (alert: Alert) => void
 }
 
@@ -42,7 +42,7 @@ export interface Counts {
   readonly accepted: number
   readonly delivered: number
   readonly failed: number
-  readonly dropped: { readonly [Reason in DropReason]: number }
+  readonly dropped: { readonly [Reason in Outcome.DropReason]: number }
 }
 
 /** See the module. */
@@ -51,14 +51,14 @@ export interface Accounts {
   readonly standingOf: (record: LedgerRecord) => KnownKeys.Standing
   readonly enter: (record: LedgerRecord) => void
   /** Waits for the outcome of the record that is under way with the same key. */
-  readonly join: (record: LedgerRecord) => Effect.Effect<Outcome>
-  readonly settle: (record: LedgerRecord, outcome: Outcome) => void
+  readonly join: (record: LedgerRecord) => Effect.Effect<Outcome.Outcome>
+  readonly settle: (record: LedgerRecord, outcome: Outcome.Outcome) => void
   readonly unsettled: () => number
   readonly counts: () => Counts
   readonly alert: (alert: Alert) => void
   /** Waits until all records that were entered before have settled. */
   readonly flush: (timeout: Duration.Duration) => Effect.Effect<void, FlushTimeout>
-  readonly outcomes: Stream.Stream<Outcome>
+  readonly outcomes: Stream.Stream<Outcome.Outcome>
 }
 
 interface Flush {
@@ -72,10 +72,10 @@ interface Flush {
 export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
   const observer = yield* CurrentObserver
   const context = yield* Effect.context<never>()
-  const outcomes = yield* PubSub.sliding<Outcome>(outcomesCapacity)
+  const outcomes = yield* PubSub.sliding<Outcome.Outcome>(outcomesCapacity)
   const keys = KnownKeys.make()
   const flushes = new Set<Flush>()
-  const joins = new Map<string, Deferred.Deferred<Outcome>>()
+  const joins = new Map<string, Deferred.Deferred<Outcome.Outcome>>()
   const dropped = { QueueFull: 0, Shutdown: 0, Interrupted: 0 }
   let accepted = 0
   let delivered = 0
@@ -84,7 +84,7 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
   const unsettled = (): number =>
     accepted - delivered - failed - dropped.QueueFull - dropped.Shutdown - dropped.Interrupted
 
-  const count = (outcome: Outcome): void => {
+  const count = (outcome: Outcome.Outcome): void => {
     switch (outcome._tag) {
       case "Delivered":
         delivered++
@@ -117,7 +117,7 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
     }
   }
 
-  const tellJoined = ({ idempotencyKey }: LedgerRecord, outcome: Outcome): void => {
+  const tellJoined = ({ idempotencyKey }: LedgerRecord, outcome: Outcome.Outcome): void => {
     const join = joins.get(idempotencyKey)
     if (join === undefined) return
     joins.delete(idempotencyKey)
@@ -133,7 +133,8 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
     },
     settle: (record, outcome) => {
       count(outcome)
-      keys.settled(record)
+      if (Outcome.mayBeRecorded(outcome)) keys.settled(record)
+      else keys.forgotten(record)
       const finished = finishedBy(record)
       PubSub.publishUnsafe(outcomes, outcome)
       // The books are in order by now, because an observer may record, flush or close from here.
@@ -143,7 +144,7 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
     },
     join: ({ idempotencyKey }) =>
       Effect.suspend(() => {
-        const join = joins.get(idempotencyKey) ?? Deferred.makeUnsafe<Outcome>()
+        const join = joins.get(idempotencyKey) ?? Deferred.makeUnsafe<Outcome.Outcome>()
         joins.set(idempotencyKey, join)
         return Deferred.await(join)
       }),

@@ -179,7 +179,8 @@ const writeInstance = (
 ): string | undefined => {
   if (value instanceof CanonicalText) return value.text
   if ("toJSON" in value && typeof value.toJSON === "function") {
-    return writeValue(toJsonOf(value, value.toJSON), depth + 1, redaction, defaults)
+    const replaced = toJsonOf(value, value.toJSON)
+    if (replaced !== value) return writeValue(replaced, depth + 1, redaction, defaults)
   }
   const keys = Object.keys(value)
   return isIndexable(value) && keys.length > 0 && Object.prototype.toString.call(value) === "[object Object]"
@@ -246,9 +247,7 @@ const collectIssues = (
   ancestors: Set<object>,
   issues: Array<Issue>
 ): void => {
-  const problem = (message: string): void => {
-    issues.push({ path, message })
-  }
+  const problem = (message: string): void => report(issues, path, message)
   if (redaction === true || issues.length >= maxIssues) return
   switch (typeof value) {
     case "boolean":
@@ -270,14 +269,23 @@ const collectIssues = (
     case "object":
       break
   }
-  if (value === null || value instanceof CanonicalText) return
+  if (value === null) return
   if (ancestors.has(value)) return problem("is part of a cycle: an object may not contain itself")
   if (ancestors.size >= maxDepth) return problem(`is nested deeper than ${maxDepth} levels: flatten it`)
   ancestors.add(value)
-  collectFromObject(value, path, redaction, ancestors, issues)
+  try {
+    collectFromObject(value, path, redaction, ancestors, issues)
+  } catch (cause) {
+    problem(`could not be read: its toJSON or a trap threw ${nameOfThrown(cause)}`)
+  }
   ancestors.delete(value)
 }
 
+const report = (issues: Array<Issue>, path: string, message: string): void => {
+  if (issues.length < maxIssues) issues.push({ path, message })
+}
+
+/** May throw what the getters, traps and `toJSON` of `value` itself throw; what is inside of it is caught there. */
 const collectFromObject = (
   value: object,
   path: string,
@@ -285,54 +293,61 @@ const collectFromObject = (
   ancestors: Set<object>,
   issues: Array<Issue>
 ): void => {
-  const problem = (at: string, message: string): void => {
-    issues.push({ path: at, message })
+  if (value instanceof CanonicalText) return
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length && issues.length < maxIssues; index++) {
+      collectIssues(value[index], `${path}[${index}]`, childRedaction(redaction, String(index)), ancestors, issues)
+    }
+    return
   }
-  try {
-    if (Array.isArray(value)) {
-      for (let index = 0; index < value.length; index++) {
-        collectIssues(value[index], `${path}[${index}]`, childRedaction(redaction, String(index)), ancestors, issues)
-      }
-      return
-    }
-    if ("toJSON" in value && typeof value.toJSON === "function") {
-      const replaced = toJsonOf(value, value.toJSON)
-      if (replaced === undefined) return problem(path, "has no JSON form (is it an invalid date?): send valid data")
-      return collectIssues(replaced, path, redaction, ancestors, issues)
-    }
-  } catch (cause) {
-    return problem(path, `could not be read: its toJSON or an element threw ${nameOf(cause)}`)
+  if ("toJSON" in value && typeof value.toJSON === "function") {
+    const replaced = toJsonOf(value, value.toJSON)
+    if (replaced === undefined)
+      return report(issues, path, "has no JSON form (is it an invalid date?): send valid data")
+    if (replaced !== value) return collectIssues(replaced, path, redaction, ancestors, issues)
   }
   const keys = Object.keys(value)
   if (!isRecordable(value, keys)) {
-    return problem(path, `is a ${kindOf(value)}, which JSON would turn into {}: send a plain object or an array`)
+    const problem = `is ${kindOf(value)}, which JSON would turn into {}: send a plain object or an array`
+    return report(issues, path, problem)
   }
   for (const key of keys) {
+    if (issues.length >= maxIssues) return
     if (key === "__proto__") {
-      problem(`${path}["__proto__"]`, "is a reserved key that would be lost: rename it")
+      report(issues, `${path}["__proto__"]`, "is a reserved key that would be lost: rename it")
       continue
     }
     const at = pathOf(path, key)
-    if (!key.isWellFormed()) problem(at, "has a lone surrogate in its name, which has no UTF-8 form: repair the name")
+    if (!key.isWellFormed()) {
+      report(issues, at, "has a lone surrogate in its name, which has no UTF-8 form: repair the name")
+    }
     let member: unknown
     try {
       member = Reflect.get(value, key)
     } catch (cause) {
-      problem(at, `could not be read: its getter threw ${nameOf(cause)}`)
+      report(issues, at, `could not be read: its getter threw ${nameOfThrown(cause)}`)
       continue
     }
     if (member !== undefined) collectIssues(member, at, childRedaction(redaction, key), ancestors, issues)
   }
 }
 
-// The message of a foreign error may quote the payload, so only its name is told.
-const nameOf = (cause: unknown): string => (cause instanceof Error ? cause.name : "a value that is no Error")
+/** What to call something that was thrown. The message of a foreign error may quote the payload, so only its name is told. */
+export const nameOfThrown = (cause: unknown): string => {
+  try {
+    return cause instanceof Error ? String(cause.name) : "a value that is no Error"
+  } catch {
+    return "a value that cannot be read"
+  }
+}
 
 const kindOf = (value: object): string => {
   const tag = Object.prototype.toString.call(value).slice(8, -1)
-  if (tag !== "Object") return tag
+  if (tag !== "Object") return withArticle(tag)
+  if (Object.getOwnPropertySymbols(value).length > 0) return "an object with symbol keys only"
   const constructor: unknown = Reflect.get(value, "constructor")
-  return typeof constructor === "function" && constructor !== Object && constructor.name !== ""
-    ? `${constructor.name} without own keys`
-    : "object with symbol keys only"
+  const name: unknown = typeof constructor === "function" ? constructor.name : undefined
+  return `${withArticle(typeof name === "string" && name !== "" ? name : "object")} without own keys`
 }
+
+const withArticle = (noun: string): string => `${/^[aeio]/i.test(noun) ? "an" : "a"} ${noun}`

@@ -61,7 +61,8 @@ interface Closed<E> {
   readonly failures: number
   /** On the monotonic clock. */
   readonly untilNanos: bigint
-  probing: boolean
+  /** The pass of the probe that is on its way. */
+  probe: Pass | undefined
 }
 
 const open = { _tag: "Open" } as const
@@ -81,7 +82,7 @@ export const make = <E>(): DeliveryGate<E> => {
 
   const enter: Effect.Effect<Pass> = Effect.suspend(() => {
     if (closed === undefined) return Effect.succeed({ role: "sender", epoch })
-    if (closed.probing) return Effect.andThen(changed.await, enter)
+    if (closed.probe !== undefined) return Effect.andThen(changed.await, enter)
     const { untilNanos } = closed
     return Clock.clockWith((clock) => {
       const nanos = untilNanos - clock.monotonicTimeNanosUnsafe()
@@ -91,9 +92,9 @@ export const make = <E>(): DeliveryGate<E> => {
   })
 
   const startProbe: Effect.Effect<Pass> = Effect.suspend(() => {
-    if (closed === undefined || closed.probing) return enter
-    closed.probing = true
-    return Effect.succeed({ role: "probe", epoch })
+    if (closed === undefined || closed.probe !== undefined) return enter
+    closed.probe = { role: "probe", epoch }
+    return Effect.succeed(closed.probe)
   })
 
   return {
@@ -109,7 +110,8 @@ export const make = <E>(): DeliveryGate<E> => {
     close: (pass, because, error, pause) =>
       Effect.suspend(() => {
         if (closed !== undefined && pass.role === "scout") return Effect.succeed(false)
-        const isProbe = closed !== undefined && pass.role === "probe"
+        // A probe of an earlier closing may come back while another is on its way; it is a sender like any other by now.
+        const isProbe = closed?.probe === pass
         const failures = (closed?.failures ?? 0) + (isProbe ? 1 : 0)
         return Effect.flatMap(pause(failures), (duration) =>
           Clock.clockWith((clock) =>
@@ -122,7 +124,7 @@ export const make = <E>(): DeliveryGate<E> => {
                 error,
                 failures,
                 untilNanos: isLonger ? before.untilNanos : until,
-                probing: before !== undefined && !isProbe && before.probing
+                probe: isProbe ? undefined : before?.probe
               }
               epoch++
               announce()
@@ -132,8 +134,8 @@ export const make = <E>(): DeliveryGate<E> => {
         )
       }),
     abandon: (pass) => {
-      if (closed === undefined || pass.role !== "probe") return
-      closed.probing = false
+      if (closed?.probe !== pass) return
+      closed.probe = undefined
       announce()
     },
     wake: () => {

@@ -15,7 +15,10 @@ export interface KnownKeys {
   /** `under way`: the very same decision is accepted and not settled yet. */
   readonly standingOf: (record: LedgerRecord) => Standing
   readonly accepted: (record: LedgerRecord) => void
+  /** The ledger has the record, or may have it: its key stands for it from now on. */
   readonly settled: (record: LedgerRecord) => void
+  /** The ledger does not have the record, so its key is free for a corrected one. */
+  readonly forgotten: (record: LedgerRecord) => void
 }
 
 /** How many settled keys are remembered. */
@@ -23,7 +26,9 @@ export const capacity = 10_000
 
 interface Known {
   readonly fingerprint: string
-  underWay: boolean
+  readonly underWay: boolean
+  /** Whether the ledger has, or may have, the decision from an earlier time. */
+  readonly isRecorded: boolean
 }
 
 /** Knows nothing yet. */
@@ -40,6 +45,19 @@ export const make = (): KnownKeys => {
     }
   }
 
+  const underWay = ({ fingerprint, idempotencyKey }: LedgerRecord): Known | undefined => {
+    const entry = fingerprint === undefined ? undefined : known.get(idempotencyKey)
+    return entry?.underWay === true ? entry : undefined
+  }
+
+  const settled = (record: LedgerRecord): void => {
+    const entry = underWay(record)
+    if (entry === undefined) return
+    known.set(record.idempotencyKey, { ...entry, underWay: false, isRecorded: true })
+    settledCount++
+    if (settledCount > capacity) forgetOldestSettled()
+  }
+
   return {
     standingOf: ({ fingerprint, idempotencyKey }) => {
       const earlier = fingerprint === undefined ? undefined : known.get(idempotencyKey)
@@ -49,16 +67,16 @@ export const make = (): KnownKeys => {
     },
     accepted: ({ fingerprint, idempotencyKey }) => {
       if (fingerprint === undefined) return
-      if (known.get(idempotencyKey)?.underWay === false) settledCount--
+      const earlier = known.get(idempotencyKey)
+      if (earlier?.underWay === false) settledCount--
       known.delete(idempotencyKey)
-      known.set(idempotencyKey, { fingerprint, underWay: true })
+      known.set(idempotencyKey, { fingerprint, underWay: true, isRecorded: earlier?.isRecorded === true })
     },
-    settled: ({ fingerprint, idempotencyKey }) => {
-      const entry = fingerprint === undefined ? undefined : known.get(idempotencyKey)
-      if (entry === undefined || !entry.underWay) return
-      entry.underWay = false
-      settledCount++
-      if (settledCount > capacity) forgetOldestSettled()
+    settled,
+    forgotten: (record) => {
+      const entry = underWay(record)
+      if (entry?.isRecorded === true) settled(record)
+      else if (entry !== undefined) known.delete(record.idempotencyKey)
     }
   }
 }

@@ -88,7 +88,7 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | HttpClient.HttpClien
       read: (answer: Answer) => Effect.Effect<A, LedgerError>
     ): Effect.Effect<A, LedgerError> =>
       client.execute(request).pipe(
-        Effect.flatMap(readAnswer),
+        Effect.flatMap((response) => readAnswer(response, request.headers["x-api-key"])),
         Effect.catchTag("HttpClientError", (error) => Effect.fail(networkError(error))),
         Effect.flatMap(read),
         Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(new RequestTimeout({ timeout })) })
@@ -159,13 +159,15 @@ interface Answer {
 
 const isSuccess = (answer: Answer): boolean => answer.status >= 200 && answer.status < 300
 
-const readAnswer = (response: HttpClientResponse): Effect.Effect<Answer, HttpClientError | InvalidResponse> =>
-  Effect.map(readText(response), (text) => ({
-    status: response.status,
-    headers: response.headers,
-    text,
-    body: parseJson(text)
-  }))
+/** Errors quote answers, and a proxy that shows the request it got would have them quote the key that was sent. */
+const readAnswer = (
+  response: HttpClientResponse,
+  apiKey: string | undefined
+): Effect.Effect<Answer, HttpClientError | InvalidResponse> =>
+  Effect.map(readText(response), (received) => {
+    const text = apiKey === undefined ? received : received.replaceAll(apiKey, "[API key]")
+    return { status: response.status, headers: response.headers, text, body: parseJson(text) }
+  })
 
 /** An announced length is enforced by the parser of HTTP; any other body is counted while it arrives. */
 const readText = (response: HttpClientResponse): Effect.Effect<string, HttpClientError | InvalidResponse> => {

@@ -8,8 +8,8 @@ import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { AnySpan } from "effect/Tracer"
-import { CanonicalText, type DefaultMembers, write } from "./CanonicalJson.ts"
-import { CustomDecisionType, type Decision, isDecision, issuesOf } from "./Decision.ts"
+import { CanonicalText, type DefaultMembers, nameOfThrown, write } from "./CanonicalJson.ts"
+import { CustomDecisionType, type Decision, fields, isDecision, issuesOf } from "./Decision.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { type Redactions, redactableFields } from "./Redaction.ts"
 import { sha256Hex } from "./Sha256.ts"
@@ -112,7 +112,7 @@ const readOnce = (decision: Decision, redact: Encoding["redact"]): Result.Result
     own = typeof decision === "object" && decision !== null && !Array.isArray(decision) ? { ...decision } : decision
     if (!isDecision(own)) return invalid(allIssuesOf(own))
   } catch (cause) {
-    return invalid([{ path: "", message: `the decision could not be read: ${nameOf(cause)} was thrown` }])
+    return invalid(unreadableFields(decision, cause))
   }
   if (redact === undefined) return Result.succeed(own)
   try {
@@ -120,8 +120,25 @@ const readOnce = (decision: Decision, redact: Encoding["redact"]): Result.Result
     return isDecision(redacted) ? Result.succeed(redacted) : invalid(allIssuesOf(redacted))
   } catch (cause) {
     // Sending the decision as it is could reveal what the hook was to hide.
-    return invalid([{ path: "", message: `the redact function threw ${nameOf(cause)}: repair it, nothing was sent` }])
+    return invalid([
+      { path: "", message: `the redact function threw ${nameOfThrown(cause)}: repair it, nothing was sent` }
+    ])
   }
+}
+
+/** Which fields cannot be looked at; the decision itself if it is none of them. */
+const unreadableFields = (decision: Decision, cause: unknown): ReadonlyArray<Issue> => {
+  const issues: Array<Issue> = []
+  for (const field of fields) {
+    try {
+      const value: unknown = Reflect.get(decision, field)
+      if (typeof value === "object" && value !== null) Object.getPrototypeOf(value)
+    } catch (thrown) {
+      issues.push({ path: field, message: `could not be read: its getter or a trap threw ${nameOfThrown(thrown)}` })
+    }
+  }
+  if (issues.length > 0 && issues.length < fields.length) return issues
+  return [{ path: "", message: `the decision could not be read: ${nameOfThrown(cause)} was thrown` }]
 }
 
 /** The problems of the fields, and those inside the objects: whoever repairs a decision wants to see them together. */
@@ -133,8 +150,6 @@ const allIssuesOf = (value: unknown): ReadonlyArray<Issue> => [
     return written?._tag === "Problems" ? written.issues : []
   })
 ]
-
-const nameOf = (cause: unknown): string => (cause instanceof Error ? cause.name : "a value that is no Error")
 
 interface WrittenObjects {
   readonly input: string

@@ -65,3 +65,15 @@ export const dropped = (record: LedgerRecord, reason: DropReason, started: boole
   reason,
   started
 })
+
+/** Whether the ledger has the record, or may have it. */
+export const mayBeRecorded = (outcome: Outcome): boolean => {
+  switch (outcome._tag) {
+    case "Delivered":
+      return true
+    case "Failed":
+      return outcome.error.evidence !== "not recorded"
+    case "Dropped":
+      return outcome.started
+  }
+}

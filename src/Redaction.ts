@@ -34,6 +34,7 @@ export const compile = (paths: ReadonlyArray<string>): Result.Result<Redactions,
     }
     insert(root, [field ?? "", ...keys])
   }
+  for (const tree of Object.values(root)) spreadWildcards(tree)
   return Result.succeed(root)
 }
 
@@ -50,4 +51,27 @@ const insert = (root: MutableTree, keys: ReadonlyArray<string>): void => {
     tree[key] = next
     tree = next
   }
+}
+
+/** What `*` hides is hidden too under the keys that have paths of their own, which the writer looks up alone. */
+const spreadWildcards = (tree: true | MutableTree): void => {
+  if (tree === true) return
+  const wildcard = tree["*"]
+  for (const [key, subtree] of Object.entries(tree)) {
+    const merged = wildcard === undefined ? subtree : merge(subtree, wildcard)
+    tree[key] = merged
+    spreadWildcards(merged)
+  }
+}
+
+const merge = (one: true | MutableTree, other: true | MutableTree): true | MutableTree => {
+  if (one === true || other === true) return true
+  const merged: MutableTree = Object.create(null)
+  for (const tree of [one, other]) {
+    for (const [key, subtree] of Object.entries(tree)) {
+      const before = merged[key]
+      merged[key] = before === undefined ? subtree : merge(before, subtree)
+    }
+  }
+  return merged
 }

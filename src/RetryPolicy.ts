@@ -88,8 +88,7 @@ export interface Limits {
 }
 
 /**
- * The retries of one record: exponential from 100 ms by 3, 25 % jitter either way, at most 5 s apart, `maxRetries` of
- * them. Where the ledger names a later time that time holds, stretched by up to 20 %; one over `maxRetryAfter` ends the
+ * The retries of one record: exponential from 100 ms by 3 up to 5 s, 25 % jitter either way, `maxRetries` of them. Where the ledger names a later time that time holds, stretched by up to 20 %; one over `maxRetryAfter` ends the
  * retries. A connection that was reset before the first answer, as a stale keep-alive socket is, is retried at once.
  *
  * The schedule's input is the error of the attempt, so it works with `Effect.retry` on anything that fails with one.

@@ -201,9 +201,18 @@ const environmentVariable = (variable: string): Effect.Effect<string | undefined
 
 const nodeEnvironment = Effect.map(environmentVariable("NODE_ENV"), (value) => value ?? "development")
 
-const bad = (problem: string, fix: string) => Result.fail([problem, fix] as const)
+// Also where a key does not belong: a pair of variables that was swapped must not show it.
+const withoutKeys = (text: string): string => text.replace(/xase_[A-Za-z0-9_-]+/g, "xase_...")
 
-const shown = (value: unknown): string => (typeof value === "string" ? `"${value}"` : String(value))
+const bad = (problem: string, fix: string) => Result.fail([withoutKeys(problem), fix] as const)
+
+const shown = (value: unknown): string => {
+  if (typeof value === "string") return JSON.stringify(value)
+  return typeof value === "object" || typeof value === "function" ? `of type ${kindOf(value)}` : String(value)
+}
+
+const kindOf = (value: object | null): string =>
+  Array.isArray(value) ? "array" : value === null ? "null" : typeof value
 
 const integerFrom =
   (minimum: number): Parser<number> =>
@@ -243,9 +252,29 @@ export const duration: Parser<Duration.Duration> = (value) => {
     : bad(`is ${shown(value)}, which is not a duration`, durationFix)
 }
 
-// `Duration.fromInput` itself answers none for text and numbers that are no duration.
-const isDurationInput = (value: unknown): value is Duration.Input =>
-  typeof value === "string" || (typeof value === "number" && !Number.isNaN(value)) || Duration.isDuration(value)
+const durationUnits: ReadonlySet<string> = new Set([
+  "weeks",
+  "days",
+  "hours",
+  "minutes",
+  "seconds",
+  "milliseconds",
+  "microseconds",
+  "nanoseconds"
+])
+
+// `Duration.fromInput` answers none for text and pairs that are no duration, but zero for NaN and unknown units.
+const isDurationInput = (value: unknown): value is Duration.Input => {
+  if (typeof value === "number") return !Number.isNaN(value)
+  if (typeof value === "string" || typeof value === "bigint" || Duration.isDuration(value)) return true
+  if (Array.isArray(value)) return value.length === 2 && value.every((part) => Number.isFinite(part))
+  if (typeof value !== "object" || value === null) return false
+  const parts = Object.entries(value)
+  return (
+    parts.length > 0 &&
+    parts.every(([unit, amount]) => durationUnits.has(unit) && (amount === undefined || Number.isFinite(amount)))
+  )
+}
 
 /** Reads a duration that is not zero: a number of milliseconds, text such as `"3 seconds"`, a `Duration`. */
 export const positiveDuration: Parser<Duration.Duration> = (value) =>
@@ -309,6 +338,10 @@ const reservedHeaders: ReadonlySet<string> = new Set([
   "content-encoding",
   "transfer-encoding",
   "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
   "upgrade",
   "host",
   "cookie",
@@ -317,7 +350,9 @@ const reservedHeaders: ReadonlySet<string> = new Set([
 
 const ownHeaders: Parser<{ readonly [name: string]: string }> = (value) => {
   const fix = "Use names of letters, digits and hyphens, and values of printable ASCII."
-  if (typeof value !== "object" || value === null) return bad("is not an object", fix)
+  if (typeof value !== "object" || value === null || Symbol.iterator in value) {
+    return bad("is not an object of names and values", fix)
+  }
   const headers: Record<string, string> = {}
   for (const [name, text] of Object.entries(value)) {
     if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) return bad(`has a name that no header may have`, fix)
@@ -334,6 +369,6 @@ const ownHeaders: Parser<{ readonly [name: string]: string }> = (value) => {
 const redactionPaths: Parser<Redaction.Redactions> = (value) => {
   const fix = 'Use paths such as "input.applicant.ssn", or a function.'
   return Array.isArray(value) && value.every((path) => typeof path === "string")
-    ? Result.mapError(Redaction.compile(value), (problem) => [`is wrong: ${problem}`, fix] as const)
+    ? Result.mapError(Redaction.compile(value), (problem) => [`is wrong: ${withoutKeys(problem)}`, fix] as const)
     : bad("is neither a list of paths nor a function", fix)
 }

@@ -1,6 +1,7 @@
 /**
  * Reads every form in which a ledger, or a proxy before it, says "later" (requirement R15).
  */
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Headers from "effect/http/Headers"
 import * as Option from "effect/Option"
@@ -24,18 +25,27 @@ export const fromAnswer = (headers: Headers.Headers, body: unknown, now: number)
 const header = (headers: Headers.Headers, name: string): string | undefined =>
   Option.getOrUndefined(Headers.get(headers, name))
 
+/** Only a date of HTTP: `Date.parse` makes the year 2001 of a 5. */
 const dateOf = (headers: Headers.Headers): number | undefined => {
-  const milliseconds = Date.parse(header(headers, "date") ?? "")
-  return Number.isNaN(milliseconds) ? undefined : milliseconds
+  const parsed = parsedHeader(headers, "date")
+  return parsed?._tag === "DateTime" ? DateTime.toEpochMillis(parsed.dateTime) : undefined
 }
 
+/** `Date` has the form of a `Retry-After` that is a date. */
+const parsedHeader = (headers: Headers.Headers, name: string): Headers.RetryAfter | undefined =>
+  Option.getOrUndefined(
+    Option.flatMap(Headers.get(headers, name), (text) => Result.getSuccess(Headers.parseRetryAfter(text)))
+  )
+
+/** More seconds than a number can hold are no time that anybody waits for. */
+const secondsFrom = (seconds: number): Duration.Duration | undefined =>
+  Number.isFinite(seconds * 1_000) ? Duration.seconds(seconds) : undefined
+
 const retryAfterHeader = (headers: Headers.Headers, serverNow: number): Duration.Duration | undefined => {
-  const text = header(headers, "retry-after")
-  if (text === undefined) return undefined
-  const fraction = /^\s*(\d+\.\d+)\s*$/.exec(text)?.[1]
-  if (fraction !== undefined) return Duration.seconds(Number(fraction))
-  const parsed = Headers.parseRetryAfter(text)
-  return Result.isSuccess(parsed) ? Headers.retryAfterDelay(parsed.success, serverNow) : undefined
+  const fraction = /^\s*(\d+\.\d+)\s*$/.exec(header(headers, "retry-after") ?? "")?.[1]
+  if (fraction !== undefined) return secondsFrom(Number(fraction))
+  const parsed = parsedHeader(headers, "retry-after")
+  return parsed === undefined ? undefined : Headers.retryAfterDelay(parsed, serverNow)
 }
 
 /** Any epoch in milliseconds since 2001 is above this, and no epoch in seconds before the year 33,658. */
@@ -47,7 +57,7 @@ const rateLimitReset = (headers: Headers.Headers, serverNow: number): Duration.D
   const text = header(headers, "x-ratelimit-reset")?.trim()
   if (text === undefined || !/^\d+(\.\d+)?$/.test(text)) return undefined
   const value = Number(text)
-  if (!Number.isFinite(value)) return undefined
+  if (!Number.isFinite(value * 1_000)) return undefined
   if (value >= smallestEpochMillis) return Duration.millis(Math.max(0, value - serverNow))
   if (value >= smallestEpochSeconds) return Duration.millis(Math.max(0, value * 1_000 - serverNow))
   return Duration.seconds(value)
@@ -55,5 +65,5 @@ const rateLimitReset = (headers: Headers.Headers, serverNow: number): Duration.D
 
 const bodySeconds = (body: unknown): Duration.Duration | undefined => {
   const seconds: unknown = typeof body === "object" && body !== null ? Reflect.get(body, "retry_after") : undefined
-  return typeof seconds === "number" && Number.isFinite(seconds) && seconds >= 0 ? Duration.seconds(seconds) : undefined
+  return typeof seconds === "number" && seconds >= 0 ? secondsFrom(seconds) : undefined
 }
