@@ -147,6 +147,7 @@ describe.each(faces)("recording through %s", (_, makeFace) => {
         "201 with a receipt that is none",
         answer(201, { ...JSON.parse(ScriptedLedger.receiptBody()), record_hash: "xyz" })
       ],
+      ["a gzip bomb", ScriptedLedger.gzipBomb],
       ["stalled answer (R20)", ScriptedLedger.stall],
       ["stalled body (R20)", ScriptedLedger.stallInBody],
       ["endless body", ScriptedLedger.endless]
@@ -188,6 +189,15 @@ describe.each(faces)("recording through %s", (_, makeFace) => {
       })
     )
   })
+
+  it.live("a receipt with a byte order mark and unknown fields is a receipt", () =>
+    Effect.gen(function* () {
+      const body = `\ufeff${JSON.stringify({ ...JSON.parse(ScriptedLedger.receiptBody()), more: { a: 1 } }).replace("{", '{"__proto__":{"x":1},')}`
+      const { face, ledger } = yield* setUp(answer(201, body))
+      assert.match(yield* face.recordNow(decision(1)), /^txn_/)
+      assert.strictEqual(ledger.requests.length, 1)
+    })
+  )
 
   describe("final answers", () => {
     const cases = [

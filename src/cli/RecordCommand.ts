@@ -164,7 +164,10 @@ export const record = Command.make("record", { file, ...flags }, ({ file, strict
       )
     }
     if (bad.length + problems.length > 0) {
-      return yield* new CommandFailed({ detail: `${bad.length + problems.length} decisions have no evidence` })
+      const missing = bad.length + problems.length
+      return yield* new CommandFailed({
+        detail: `${missing} decision${missing === 1 ? " has" : "s have"} no evidence`
+      })
     }
   })
 ).pipe(

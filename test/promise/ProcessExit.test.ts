@@ -3,6 +3,7 @@ import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { LedgerServer } from "../../src/ledger-server/index.ts"
 import { apiKey } from "../support/Faces.ts"
 import * as ScriptedLedger from "../support/ScriptedLedger.ts"
 import { answer, receipt } from "../support/ScriptedLedger.ts"
@@ -22,12 +23,12 @@ interface Host {
 }
 
 /** Starts a host as a process of its own, killed for good when the test ends. */
-const host = (scenario: string, baseUrl: string, flags: ReadonlyArray<string> = []) =>
+const host = (scenario: string, baseUrl: string, flags: ReadonlyArray<string> = [], key = apiKey) =>
   Effect.gen(function* () {
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
         spawn(process.execPath, [...flags, hostFile, scenario], {
-          env: { ...process.env, XASE_API_KEY: apiKey, XASE_BASE_URL: baseUrl },
+          env: { ...process.env, XASE_API_KEY: key, XASE_BASE_URL: baseUrl },
           stdio: ["ignore", "pipe", "pipe"]
         })
       ),
@@ -158,6 +159,17 @@ describe("the end of the host process", () => {
       assert.strictEqual((yield* many.ended).code, 0)
       assert.deepStrictEqual(many.lines, ["open 3", "closed 0", "resources 0"])
     })
+  )
+
+  it.live("records leave no trace in the heap once they are delivered (R28)", () =>
+    Effect.gen(function* () {
+      const ledger = yield* LedgerServer
+      const many = yield* host("many records", ledger.baseUrl, ["--expose-gc"], ledger.apiKey)
+      assert.strictEqual((yield* many.ended).code, 0)
+      assert.strictEqual(many.lines[0], "delivered 40000")
+      // 20,000 records of about 400 bytes would be 8,000 KiB; what stays is the engine's own.
+      assert.isBelow(Number(many.lines[1]?.split(" ")[1]), 1_000)
+    }).pipe(Effect.provide(LedgerServer.layer({ rateLimit: "unlimited" })))
   )
 
   it.live.each([

@@ -5,6 +5,7 @@
  */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import { gzipSync } from "node:zlib"
 import { Effect, type Scope } from "effect"
 
 export interface SeenRequest {
@@ -87,6 +88,13 @@ export const endless: Reply = (_, response) => {
     if (!response.destroyed) response.once("drain", more)
   }
   more()
+}
+
+/** 64 MiB of spaces in a few bytes, though nobody asked for compression. */
+export const gzipBomb: Reply = (_, response) => {
+  response
+    .writeHead(201, { "content-type": "application/json", "content-encoding": "gzip" })
+    .end(gzipSync(Buffer.alloc(64 * 1024 * 1024, " ")))
 }
 
 /** Answers the first requests by `replies`, the rest by `rest`. */

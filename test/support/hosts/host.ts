@@ -90,6 +90,20 @@ const scenarios: { readonly [name: string]: () => void | Promise<void> } = {
     say("alive")
   },
 
+  "many records": async () => {
+    const client = makeClient({ queuePolicy: "backpressure", concurrency: 8 })
+    const heapAfter = async (count: number): Promise<number> => {
+      for (let n = 0; n < count; n++) await client.record(decision(n))
+      await client.flush(600_000)
+      globalThis.gc?.()
+      return process.memoryUsage().heapUsed
+    }
+    const before = await heapAfter(20_000)
+    const after = await heapAfter(20_000)
+    say(`delivered ${client.getStats().delivered}`)
+    say(`grown ${Math.round((after - before) / 1024)}`)
+  },
+
   "many clients": async () => {
     process.on("warning", (warning) => say(warning.name))
     const count = () =>
