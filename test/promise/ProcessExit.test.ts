@@ -8,7 +8,7 @@ import { apiKey } from "../support/Faces.ts"
 import * as ScriptedLedger from "../support/ScriptedLedger.ts"
 import { answer, receipt } from "../support/ScriptedLedger.ts"
 
-const hostFile = fileURLToPath(new URL("../support/hosts/host.ts", import.meta.url))
+const fileOf = (name: string): string => fileURLToPath(new URL(`../support/hosts/${name}.ts`, import.meta.url))
 
 interface Host {
   readonly kill: (signal: NodeJS.Signals) => void
@@ -27,8 +27,8 @@ const host = (scenario: string, baseUrl: string, flags: ReadonlyArray<string> = 
   Effect.gen(function* () {
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        spawn(process.execPath, [...flags, hostFile, scenario], {
-          env: { ...process.env, XASE_API_KEY: key, XASE_BASE_URL: baseUrl },
+        spawn(process.execPath, [...flags, fileOf(scenario === "effect" ? "effect-host" : "host"), scenario], {
+          env: { ...process.env, XASE_API_KEY: key, XASE_BASE_URL: baseUrl, XASE_SHUTDOWN_TIMEOUT: "20 seconds" },
           stdio: ["ignore", "pipe", "pipe"]
         })
       ),
@@ -118,6 +118,17 @@ describe("the end of the host process", () => {
         assert.deepStrictEqual([end.code, end.signal], [null, signal])
         assert.strictEqual(keysDelivered(ledger), 500)
       })
+  )
+
+  it.live("an Effect application delivers 500 queued records before SIGTERM ends it", () =>
+    Effect.gen(function* () {
+      const ledger = yield* ScriptedLedger.scoped()
+      const waiting = yield* host("effect", ledger.baseUrl)
+      yield* waiting.said("ready")
+      waiting.kill("SIGTERM")
+      assert.strictEqual((yield* waiting.ended).code, 130)
+      assert.strictEqual(keysDelivered(ledger), 500)
+    })
   )
 
   it.live("the host's own SIGTERM drain runs to its end, records included, and keeps its exit code (R5)", () =>
