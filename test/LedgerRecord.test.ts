@@ -279,9 +279,12 @@ describe("the fingerprint (R31)", () => {
   )
 
   it("does not show what is redacted", () => {
-    const how = { redactions: redactions("input.ssn") }
-    const first = recordOf({ ...named, input: { ssn: 1 } }, {}, how)
-    assert.strictEqual(first.fingerprint, recordOf({ ...named, input: { ssn: 2 } }, {}, how).fingerprint)
+    const how = { redactions: redactions("input.ssn", "output.ssn", "context.ssn", "explanation.ssn") }
+    const fingerprints = [1, 2].map((ssn) => {
+      const hidden = { input: { ssn }, output: { ssn }, context: { ssn }, explanation: { ssn } }
+      return recordOf({ ...named, ...hidden }, {}, how).fingerprint
+    })
+    assert.strictEqual(fingerprints[0], fingerprints[1])
   })
 })
 

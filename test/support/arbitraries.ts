@@ -28,7 +28,21 @@ export const int = (minimum: number, maximum: number): Arbitrary.Arbitrary<numbe
 /** Text that has a UTF-8 form, with what quoting, sorting and encoding trip over. */
 export const text: Arbitrary.Arbitrary<string> = oneOf(
   Arbitrary.map(Arbitrary.schema(Schema.String), (value) => value.toWellFormed()),
-  constants("", '"', "\\", "\u0000", "\n\r\t\b\f", "\u001f", "\u007f", "\u2028\u2029", "é", "ﬁ", "\u{1f600}", "\uffff"),
+  constants(
+    "",
+    '"',
+    "\\",
+    "\u0000",
+    "\n\r\t\b\f",
+    "\u001f",
+    "\u007f",
+    "\u2028\u2029",
+    "é",
+    "e\u0301",
+    "ﬁ",
+    "\u{1f600}",
+    "\uffff"
+  ),
   constants("constructor", "toString", "hasOwnProperty", "length", "10", "9", "-1", "1e3", "*", "a.b", "[0]")
 )
 
