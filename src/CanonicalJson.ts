@@ -31,6 +31,17 @@ export const maxDepth = 1_000
 /** More problems than this in one object are not listed: a caller who sent a million NaN reads the first hundred. */
 const maxIssues = 100
 
+/**
+ * More values than this in one object are refused, however small: objects that are shared within themselves grow
+ * exponentially when they are written, and no limit of bytes would be noticed before they are.
+ */
+export const maxValues = 1_000_000
+
+const tooManyValues = `holds more than ${maxValues} values, shared ones counted each time: send a reference or a hash`
+
+/** What is left of {@link maxValues} for the object that is being written. */
+let valuesLeft = 0
+
 /** Members that an object gets unless it has them itself. */
 export type DefaultMembers = { readonly [key: string]: CanonicalText }
 
@@ -52,12 +63,18 @@ export type Canonical =
  * ```
  */
 export const write = (value: object, path: string, redaction?: RedactionTree, defaults?: DefaultMembers): Canonical => {
+  const budgetOfCaller = valuesLeft
+  valuesLeft = maxValues
   let text: string | undefined
   try {
     text = writeValue(value, 0, redaction, defaults)
   } catch {
     text = undefined
   }
+  const isTooLarge = valuesLeft < 0
+  // A getter may record another decision while this one is being written.
+  valuesLeft = budgetOfCaller
+  if (isTooLarge) return { _tag: "Problems", issues: [{ path, message: tooManyValues }] }
   if (text?.startsWith("{")) return { _tag: "Text", text }
   if (text !== undefined) {
     return { _tag: "Problems", issues: [{ path, message: "must be an object, but its toJSON gives something else" }] }
@@ -116,6 +133,7 @@ const writeValue = (
   defaults?: DefaultMembers
 ): string | undefined => {
   if (redaction === true) return `"${redacted}"`
+  if (--valuesLeft < 0) return undefined
   switch (typeof value) {
     case "string":
       return quote(value)
@@ -183,7 +201,7 @@ const writeInstance = (
     if (replaced !== value) return writeValue(replaced, depth + 1, redaction, defaults)
   }
   const keys = Object.keys(value)
-  return isIndexable(value) && keys.length > 0 && Object.prototype.toString.call(value) === "[object Object]"
+  return isIndexable(value) && isRecordable(value, keys)
     ? writeMembers(value, keys, depth, redaction, defaults)
     : undefined
 }
@@ -231,11 +249,20 @@ const sortKeys = (keys: Array<string>): void => {
   }
 }
 
+/** Kinds of objects whose data is not in their own keys, whatever keys they have besides. */
+const lossyKinds: ReadonlySet<string> = new Set([
+  ..."Map Set WeakMap WeakSet WeakRef Promise RegExp Error ArrayBuffer SharedArrayBuffer DataView Date".split(" "),
+  ..."String Number Boolean Symbol BigInt Function Generator AsyncGenerator Arguments Window".split(" "),
+  ..."Int8 Uint8 Uint8Clamped Int16 Uint16 Int32 Uint32 Float16 Float32 Float64 BigInt64 BigUint64"
+    .split(" ")
+    .map((element) => `${element}Array`)
+])
+
 /** Whether JSON shows the data of the object, instead of turning it into `{}`. */
 const isRecordable = (value: object, keys: ReadonlyArray<string>): boolean =>
   isPlainObject(value)
     ? keys.length > 0 || Object.getOwnPropertySymbols(value).length === 0
-    : keys.length > 0 && Object.prototype.toString.call(value) === "[object Object]"
+    : keys.length > 0 && !lossyKinds.has(Object.prototype.toString.call(value).slice(8, -1))
 
 const pathOf = (path: string, key: string): string =>
   /^[A-Za-z_$][\w$]*$/.test(key) ? (path === "" ? key : `${path}.${key}`) : `${path}[${JSON.stringify(key)}]`

@@ -67,8 +67,11 @@ interface Closed<E> {
 
 const open = { _tag: "Open" } as const
 
-/** An open gate. */
-export const make = <E>(): DeliveryGate<E> => {
+/**
+ * An open gate. A probe that does not report within `probePatience` counts as lost and another may go: whatever became of
+ * it, the gate must not stay closed for ever.
+ */
+export const make = <E>(probePatience: Duration.Duration): DeliveryGate<E> => {
   let changed = Latch.makeUnsafe(false)
   let closed: Closed<E> | undefined
   let epoch = 0
@@ -80,9 +83,22 @@ export const make = <E>(): DeliveryGate<E> => {
     before.openUnsafe()
   }
 
+  const abandon = (pass: Pass): void => {
+    if (closed?.probe !== pass) return
+    closed.probe = undefined
+    announce()
+  }
+
   const enter: Effect.Effect<Pass> = Effect.suspend(() => {
     if (closed === undefined) return Effect.succeed({ role: "sender", epoch })
-    if (closed.probe !== undefined) return Effect.andThen(changed.await, enter)
+    const { probe } = closed
+    if (probe !== undefined) {
+      const lost = Effect.andThen(
+        Effect.sleep(probePatience),
+        Effect.sync(() => abandon(probe))
+      )
+      return Effect.andThen(Effect.raceFirst(changed.await, lost), enter)
+    }
     const { untilNanos } = closed
     return Clock.clockWith((clock) => {
       const nanos = untilNanos - clock.monotonicTimeNanosUnsafe()
@@ -133,11 +149,7 @@ export const make = <E>(): DeliveryGate<E> => {
           )
         )
       }),
-    abandon: (pass) => {
-      if (closed?.probe !== pass) return
-      closed.probe = undefined
-      announce()
-    },
+    abandon,
     wake: () => {
       if (closed === undefined) return
       closed = { ...closed, untilNanos: 0n }

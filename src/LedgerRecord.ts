@@ -116,7 +116,11 @@ const readOnce = (decision: Decision, redact: Encoding["redact"]): Result.Result
   }
   if (redact === undefined) return Result.succeed(own)
   try {
-    const redacted: unknown = { ...redact(own) }
+    const answer: unknown = redact(own)
+    if (!Predicate.isObject(answer) || answer instanceof Promise) {
+      return invalid([{ path: "", message: "the redact function must return a decision, at once: nothing was sent" }])
+    }
+    const redacted: unknown = { ...answer }
     return isDecision(redacted) ? Result.succeed(redacted) : invalid(allIssuesOf(redacted))
   } catch (cause) {
     // Sending the decision as it is could reveal what the hook was to hide.

@@ -52,7 +52,7 @@ export const make = Effect.fnUntraced(function* (
   const ledger = yield* Ledger
   const context = yield* Effect.context<never>()
   const permits = yield* Semaphore.make(config.concurrency)
-  const gate = DeliveryGate.make<Alert | RateLimitExceeded>()
+  const gate = DeliveryGate.make<Alert | RateLimitExceeded>(probePatience(config.timeout))
   const budget = RetryBudget.make()
   const schedule = RetryPolicy.schedule(config).pipe(Schedule.while(() => Effect.sync(budget.withdraw)))
   let retries = 0
@@ -246,6 +246,9 @@ export const make = Effect.fnUntraced(function* (
     retries: () => retries
   }
 })
+
+/** A probe may wait for the attempts that are in flight before its own. */
+const probePatience = (timeout: Duration.Duration): Duration.Duration => Duration.times(timeout, 10)
 
 /** A bug, here or in the HTTP client. Its message may quote the request, so only its name is told. */
 const unexpected = (defect: unknown): NetworkError =>

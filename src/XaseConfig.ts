@@ -132,7 +132,7 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
       "drop-oldest"
     ),
     maxRecordBytes,
-    concurrency: yield* setting("concurrency", "XASE_CONCURRENCY", integerFrom(1), 1),
+    concurrency: yield* setting("concurrency", "XASE_CONCURRENCY", integerFrom(1, maxConcurrency), 1),
     shutdownTimeout: yield* setting("shutdownTimeout", "XASE_SHUTDOWN_TIMEOUT", duration, Duration.seconds(2)),
     environment: yield* setting("environment", "XASE_ENV", name, yield* nodeEnvironment),
     runtimeContext: yield* setting("runtimeContext", undefined, boolean, true),
@@ -214,15 +214,19 @@ const shown = (value: unknown): string => {
 const kindOf = (value: object | null): string =>
   Array.isArray(value) ? "array" : value === null ? "null" : typeof value
 
+/** More requests in flight than this help no ledger, and each one costs a fiber and a socket. */
+const maxConcurrency = 1_024
+
 const integerFrom =
-  (minimum: number): Parser<number> =>
+  (minimum: number, maximum = Number.MAX_SAFE_INTEGER): Parser<number> =>
   (value) => {
+    const limit = maximum === Number.MAX_SAFE_INTEGER ? "" : ` and at most ${maximum}`
     const number = typeof value === "string" && /^\d+$/.test(value.trim()) ? Number(value) : value
-    return typeof number === "number" && Number.isSafeInteger(number) && number >= minimum
+    return typeof number === "number" && Number.isSafeInteger(number) && number >= minimum && number <= maximum
       ? Result.succeed(number)
       : bad(
-          `is ${shown(value)}, which is not a whole number from ${minimum}`,
-          `Use a whole number of at least ${minimum}.`
+          `is ${shown(value)}, which is not a whole number from ${minimum}${limit}`,
+          `Use a whole number of at least ${minimum}${limit}.`
         )
   }
 

@@ -439,3 +439,23 @@ describe("redaction", () => {
     )
   })
 })
+
+describe("what is too much", () => {
+  it("objects that share themselves are refused before they have grown", () => {
+    let shared: object = { a: 1 }
+    for (let level = 0; level < 40; level++) shared = { a: shared, b: shared }
+    const result = write(shared, "input")
+    if (result._tag !== "Problems") return assert.fail("was written")
+    assert.match(result.issues[0]?.message ?? "", /more than 1000000 values/)
+  })
+
+  it("a class with a tag of its own keeps its data", () => {
+    class Money {
+      readonly amount = 5
+      get [Symbol.toStringTag]() {
+        return "Money"
+      }
+    }
+    assert.deepStrictEqual(write({ price: new Money() }, "input"), { _tag: "Text", text: '{"price":{"amount":5}}' })
+  })
+})

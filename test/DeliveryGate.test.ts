@@ -3,7 +3,7 @@ import { Clock, Duration, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { type ClosedBecause, type DeliveryGate, make, type Pass } from "../src/DeliveryGate.ts"
 
-const newGate = (): DeliveryGate<string> => make<string>()
+const newGate = (): DeliveryGate<string> => make<string>(Duration.days(30))
 
 const pauseOf = (duration: Duration.Input) => () => Effect.succeed(Duration.fromInputUnsafe(duration))
 
@@ -360,6 +360,23 @@ describe("a clock that jumps", () => {
         yield* TestClock.adjust("1 millis")
         assert.strictEqual(entered.length, 1)
       }).pipe(Effect.provideService(Clock.Clock, jumping))
+    })
+  )
+})
+
+describe("a probe that never reports", () => {
+  it.effect("counts as lost after a while, so that another may go", () =>
+    Effect.gen(function* () {
+      const gate = make<string>(Duration.seconds(30))
+      yield* close(gate, "1 second")
+      const { entered } = yield* senders(gate, 3)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(times(entered), [1_000])
+      yield* TestClock.adjust("29 seconds")
+      assert.strictEqual(entered.length, 1)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(times(entered), [1_000, 31_000])
+      assert.isTrue(gate.answered(passOf(entered, 1)))
     })
   )
 })

@@ -410,9 +410,14 @@ describe("the redact function", () => {
   it.each([
     ["nothing", () => undefined],
     ["null", () => null],
-    ["a promise", async (decision: Decision) => decision],
-    ["another kind of thing", () => ({ ...minimal, policy: 5 })]
-  ])("that gives %s stops the decision", (_, redact) => {
+    ["a promise", async (decision: Decision) => decision]
+  ])("that gives %s stops the decision and is named", (_, redact) => {
+    const [issue] = issuesOf(minimal, {}, { redact: redact as never })
+    assert.include(issue?.message, "the redact function must return a decision")
+  })
+
+  it("that gives another kind of thing stops the decision", () => {
+    const redact = () => ({ ...minimal, policy: 5 })
     assert.include(pathsOf(minimal, {}, { redact: redact as never }), "policy")
   })
 
