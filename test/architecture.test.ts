@@ -33,9 +33,9 @@ const floors: ReadonlyArray<readonly [name: string, rooms: ReadonlyArray<string>
   ["doors", ["XaseLive", "index", "promise", "promise/", "testing", "cli", "cli/"]]
 ]
 
-/** The embedded ledger stands beside the house, on the words that it shares with the client. */
+/** The embedded ledger stands beside the house, on the words that it shares with the client and the package's own version. */
 const ledgerServer = "ledger-server/"
-const sharedWithLedgerServer = ["Decision", "Evidence", "Receipt", "Sha256"]
+const sharedWithLedgerServer = ["Decision", "Evidence", "Receipt", "Sha256", "Version"]
 
 /** What the package exports: nothing inside imports it. */
 const doors = ["index", "promise", "testing", "cli"]
@@ -55,7 +55,7 @@ const privileges: ReadonlyArray<
   [/^effect\/http-api\//, [ledgerServer]],
   [/^effect\/(persistence|sql)\//, ["outbox/", ledgerServer]],
   [/^effect\/cli\//, ["cli", "cli/"]],
-  [/^(node:|@effect\/platform-node)/, ["NodeTransport", "promise", "promise/", "outbox/", ledgerServer, "cli", "cli/"]]
+  [/^(node:|@effect\/platform-node|undici$)/, ["NodeTransport", "promise", "promise/", "outbox/", ledgerServer, "cli", "cli/"]]
 ]
 
 const modules = sourceModules()
