@@ -14,8 +14,13 @@ const settled = Metric.counter("xase_records_settled_total", {
   incremental: true
 })
 
+/** Records that the ledger has. */
 export const delivered = Metric.withAttributes(settled, { outcome: "delivered" })
+
+/** Records that were given up with an error. */
 export const failed = Metric.withAttributes(settled, { outcome: "failed" })
+
+/** Records that were given up without an answer, by reason. */
 export const dropped = {
   QueueFull: Metric.withAttributes(settled, { outcome: "dropped", reason: "QueueFull" }),
   Shutdown: Metric.withAttributes(settled, { outcome: "dropped", reason: "Shutdown" }),

@@ -13,13 +13,25 @@ import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 
+/**
+ * undici is imported here and not by `@effect/platform-node`, which re-exports it with `export *` behind an `import()`: from
+ * a CommonJS package such names are lost when a bundler splits the code, and no request would ever leave a bundle.
+ */
+const dispatcher = Layer.effect(
+  NodeHttpClient.Dispatcher,
+  Effect.acquireRelease(
+    Effect.promise(async () => new (await import("undici")).Agent()),
+    (agent) => Effect.promise(() => agent.destroy())
+  )
+)
+
 /** An `HttpClient` for Node that makes its connection pool with the first request. */
 export const layer: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
   HttpClient.HttpClient,
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const pool = yield* Effect.cached(
-      Layer.build(NodeHttpClient.layerUndici).pipe(
+      Layer.build(Layer.provide(NodeHttpClient.layerUndiciNoDispatcher, dispatcher)).pipe(
         Scope.provide(scope),
         Effect.map(Context.get(HttpClient.HttpClient)),
         Effect.uninterruptible

@@ -47,18 +47,21 @@ const settled = ({ idempotencyKey, policy, transactionId }: LedgerRecord): Settl
   policy
 })
 
+/** The outcome of a record that the ledger has. */
 export const delivered = (record: LedgerRecord, receipt: Receipt): Delivered => ({
   _tag: "Delivered",
   ...settled(record),
   receipt
 })
 
+/** The outcome of a record that was given up with an error. */
 export const failed = (record: LedgerRecord, error: DeliveryError): Failed => ({
   _tag: "Failed",
   ...settled(record),
   error
 })
 
+/** The outcome of a record that was given up without an answer. */
 export const dropped = (record: LedgerRecord, reason: DropReason, started: boolean): Dropped => ({
   _tag: "Dropped",
   ...settled(record),

@@ -44,10 +44,19 @@ const coloured =
   (text: string): string =>
     hasColours() ? `\u001b[${code}m${text}\u001b[0m` : text
 
+/** Headings and names. */
 export const bold = coloured(1)
+
+/** What is said in passing. */
 export const dim = coloured(2)
+
+/** What is wrong. */
 export const red = coloured(31)
+
+/** What is proven. */
 export const green = coloured(32)
+
+/** What needs a look. */
 export const yellow = coloured(33)
 
 /** One JSON value on a line of its own. */

@@ -12,7 +12,7 @@
  * The file lives in write-ahead mode with `synchronous = NORMAL`: a killed process loses nothing that it answered, a
  * power cut may lose the last moments before it.
  */
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite"
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -66,6 +66,8 @@ export const layer = (filename: string): Layer.Layer<NodeSqlite | SqlClient.SqlC
 type Statements = (sql: string) => StatementSync
 
 const open = (filename: string): DatabaseSync => {
+  // Loaded here and not with the module: Node 22 warns of an experimental feature when it loads the driver.
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite")
   const database = new DatabaseSync(filename, { timeout: 5000 })
   try {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
