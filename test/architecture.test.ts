@@ -55,7 +55,10 @@ const privileges: ReadonlyArray<
   [/^effect\/http-api\//, [ledgerServer]],
   [/^effect\/(persistence|sql)\//, ["outbox/", ledgerServer]],
   [/^effect\/cli\//, ["cli", "cli/"]],
-  [/^(node:|@effect\/platform-node|undici$)/, ["NodeTransport", "promise", "promise/", "outbox/", ledgerServer, "cli", "cli/"]]
+  [
+    /^(node:|@effect\/platform-node|undici$)/,
+    ["NodeTransport", "promise", "promise/", "outbox/", ledgerServer, "cli", "cli/"]
+  ]
 ]
 
 const modules = sourceModules()

@@ -4,7 +4,7 @@
  * `LedgerServer.layer(options)` runs it for as long as its scope lives. It is ready when the layer is built, and when the
  * scope closes its connections end, stalled ones too. `startLedger` is the same for plain TypeScript.
  */
-import { createServer, type Server } from "node:http"
+import type { Server } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
@@ -188,7 +188,8 @@ const listening = (settings: Settings) => {
 
 /** A client that sends slowly is cut off: Node looks at all connections every second. */
 const createServerOf = (requestTimeout: number): Server =>
-  createServer({
+  // Loaded here and not with the module: loading it opens standard error.
+  process.getBuiltinModule("node:http").createServer({
     requestTimeout,
     headersTimeout: Math.min(requestTimeout, 10_000),
     keepAliveTimeout: 30_000,
