@@ -156,6 +156,7 @@ const makeRecorder = Effect.gen(function* () {
     redact: config.redact,
     maxRecordBytes: config.maxRecordBytes
   }
+  warmUp(encoding)
   return CurrentRecorder.of({
     makeRecord: (decision, { idempotencyKey, timeout }, now, span) => {
       const deadline = timeoutOf(timeout)
@@ -166,6 +167,20 @@ const makeRecorder = Effect.gen(function* () {
     delivery
   })
 })
+
+/**
+ * Makes two records for nobody, one with a derived key and one with a fresh one: the first use of the runtime's digest and
+ * randomness costs milliseconds, which belong to the start of the application and not to its first decision.
+ */
+const warmUp = (encoding: LedgerRecord.Encoding): void => {
+  const circumstances = { now: 0, span: undefined, idempotencyKey: undefined, timeout: undefined }
+  for (const transactionId of ["warm-up", undefined]) {
+    LedgerRecord.make({ policy: "warm-up", input: {}, output: {}, transactionId }, circumstances, {
+      ...encoding,
+      redact: undefined
+    })
+  }
+}
 
 /** The {@link Recorder} with its delivery and an outbox in memory, over a ledger. */
 export const layerRecorder: Layer.Layer<CurrentRecorder, never, Ledger.Ledger | XaseConfig.XaseConfig> = Layer.effect(
