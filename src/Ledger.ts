@@ -2,31 +2,23 @@
  * The ledger as this SDK meets it: one method per route, every answer either the value or a typed error.
  *
  * Each call is one attempt under one deadline that covers everything from DNS to the last byte; repeating it is the
- * caller's business. Redirects are never followed, answers are read up to a limit, bodies that are not what the contract
- * says become errors, and neither the key nor a payload is part of any of them. This is the only room of the client that
- * knows `effect/http`.
+ * caller's business. Bodies that are not what the contract says become errors, and neither the key nor a payload is part of any of
+ * them. The transport below is the only room of the client that knows `effect/http`.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import type * as Headers from "effect/http/Headers"
-import * as HttpBody from "effect/http/HttpBody"
-import * as HttpClient from "effect/http/HttpClient"
-import type { HttpClientError } from "effect/http/HttpClientError"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import type { LedgerRecord } from "./LedgerRecord.ts"
 import * as RetryAfter from "./ledger/RetryAfter.ts"
 import { type Receipt, ReceiptFromLedger } from "./Receipt.ts"
 import { RecordsPage, type RecordsQuery } from "./RecordsPage.ts"
+import { type Outgoing, type Answer as Received, Transport } from "./Transport.ts"
 import { type Verification, VerificationFromLedger } from "./Verification.ts"
 import { version } from "./Version.ts"
 import { XaseConfig } from "./XaseConfig.ts"
@@ -37,7 +29,6 @@ import {
   InvalidResponse,
   type Issue,
   type LedgerError,
-  NetworkError,
   QuotaExceeded,
   type QuotaUsage,
   RateLimitExceeded,
@@ -64,70 +55,65 @@ export interface Service {
 /** See the module. */
 export class Ledger extends Context.Service<Ledger, Service>()("xase-sdk/Ledger") {}
 
-/** The largest answer that is read, in bytes. A receipt has about 400. */
-export const maxAnswerBytes = 1024 * 1024
-
 /** How much of an unexpected answer an error may quote, in characters. */
 const maxQuotedCharacters = 500
 
-/** Talks to the ledger over whatever `HttpClient` is provided. */
-export const layer: Layer.Layer<Ledger, never, XaseConfig | HttpClient.HttpClient> = Layer.effect(
+/** Talks to the ledger over a transport. */
+export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.effect(
   Ledger,
   Effect.gen(function* () {
     const config = yield* XaseConfig
-    const client = (yield* HttpClient.HttpClient).pipe(HttpClient.transformResponse(asOurOwn))
+    const { send } = yield* Transport
     let apiKey = config.apiKey
 
-    const ownHeaders = { ...config.headers, "user-agent": config.headers["user-agent"] ?? `xase-sdk/${version}` }
-    const post = HttpClientRequest.post(`${config.baseUrl}/records`, { headers: ownHeaders, acceptJson: true })
-    const get = HttpClientRequest.get(config.baseUrl, { headers: ownHeaders, acceptJson: true })
+    const ownHeaders = {
+      ...config.headers,
+      accept: "application/json",
+      "user-agent": config.headers["user-agent"] ?? `xase-sdk/${version}`
+    }
+    const recordsUrl = `${config.baseUrl}/records`
 
     const attempt = <A>(
-      request: HttpClientRequest.HttpClientRequest,
+      request: Outgoing,
       timeout: Duration.Duration,
       read: (answer: Answer) => Effect.Effect<A, LedgerError>
     ): Effect.Effect<A, LedgerError> =>
-      client.execute(request).pipe(
-        Effect.flatMap((response) => readAnswer(response, request.headers["x-api-key"])),
-        Effect.catchTag("HttpClientError", (error) => Effect.fail(networkError(error))),
-        Effect.flatMap(read),
+      Effect.flatMap(send(request), (answer) => read(parsed(answer, request.headers["x-api-key"]))).pipe(
         Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(new RequestTimeout({ timeout })) })
       )
 
     return {
       append: (record) =>
         attempt(
-          HttpClientRequest.setBody(
-            HttpClientRequest.setHeaders(post, {
+          {
+            method: "POST",
+            url: recordsUrl,
+            headers: {
+              ...ownHeaders,
               "x-api-key": Redacted.value(apiKey),
               "idempotency-key": record.idempotencyKey
-            }),
-            HttpBody.text(record.body, "application/json")
-          ),
+            },
+            body: record.body
+          },
           record.timeout ?? config.timeout,
           (answer) => (isSuccess(answer) ? decode(decodeReceipt, answer) : refusal(answer, record.idempotencyKey))
         ),
       verify: (transactionId) =>
         attempt(
-          HttpClientRequest.appendUrl(get, `/verify/${encodeURIComponent(transactionId)}`),
+          { method: "GET", url: `${config.baseUrl}/verify/${encodeURIComponent(transactionId)}`, headers: ownHeaders },
           config.timeout,
           (answer) => {
             if (isSuccess(answer)) return decode(decodeVerification, answer)
             return answer.status === 404 ? Effect.fail(new RecordNotFound({ transactionId })) : refusal(answer, "")
           }
         ),
-      list: ({ limit, page, policy, search }) =>
+      list: (query) =>
         attempt(
-          HttpClientRequest.setHeader(
-            HttpClientRequest.setUrlParams(HttpClientRequest.appendUrl(get, "/records"), {
-              page,
-              limit,
-              search,
-              policyId: policy
-            }),
-            "x-api-key",
-            Redacted.value(apiKey)
-          ),
+          {
+            method: "GET",
+            url: `${recordsUrl}${toSearch(query)}`,
+            headers: { ...ownHeaders, "x-api-key": Redacted.value(apiKey) }
+          },
           config.timeout,
           (answer) => (isSuccess(answer) ? decode(decodePage, answer) : refusal(answer, ""))
         ),
@@ -139,54 +125,24 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | HttpClient.HttpClien
   })
 )
 
-/** No trace headers leave the process, no span per request (delivery makes its own), no redirect is followed. */
-const asOurOwn = (
-  response: Effect.Effect<HttpClientResponse, HttpClientError>
-): Effect.Effect<HttpClientResponse, HttpClientError> =>
-  response.pipe(
-    Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
-    Effect.provideService(HttpClient.TracerPropagationEnabled, false),
-    Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })
+const toSearch = ({ limit, page, policy, search }: RecordsQuery): string => {
+  const parameters = Object.entries({ page, limit, search, policyId: policy }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`]
   )
+  return parameters.length === 0 ? "" : `?${parameters.join("&")}`
+}
 
-/** An answer, read completely. `body` is the parsed JSON, `undefined` when the text is none. */
-interface Answer {
-  readonly status: number
-  readonly headers: Headers.Headers
-  readonly text: string
+/** An answer with its parsed JSON, `undefined` when the text is none. */
+interface Answer extends Received {
   readonly body: unknown
 }
 
 const isSuccess = (answer: Answer): boolean => answer.status >= 200 && answer.status < 300
 
 /** Errors quote answers, and a proxy that shows the request it got would have them quote the key that was sent. */
-const readAnswer = (
-  response: HttpClientResponse,
-  apiKey: string | undefined
-): Effect.Effect<Answer, HttpClientError | InvalidResponse> =>
-  Effect.map(readText(response), (received) => {
-    const text = apiKey === undefined ? received : received.replaceAll(apiKey, "[API key]")
-    return { status: response.status, headers: response.headers, text, body: parseJson(text) }
-  })
-
-/** An announced length is enforced by the parser of HTTP; any other body is counted while it arrives. */
-const readText = (response: HttpClientResponse): Effect.Effect<string, HttpClientError | InvalidResponse> => {
-  const announced = Number(response.headers["content-length"] ?? Number.NaN)
-  const isPlain = response.headers["content-encoding"] === undefined
-  if (isPlain && announced <= maxAnswerBytes) return response.text
-  const decoder = new TextDecoder()
-  let bytes = 0
-  return response.stream.pipe(
-    Stream.mapEffect((chunk) => {
-      bytes += chunk.byteLength
-      return bytes > maxAnswerBytes
-        ? Effect.fail(
-            new InvalidResponse({ status: response.status, problem: `with more than ${maxAnswerBytes} bytes` })
-          )
-        : Effect.succeed(decoder.decode(chunk, { stream: true }))
-    }),
-    Stream.mkString
-  )
+const parsed = ({ headers, status, text: received }: Received, apiKey: string | undefined): Answer => {
+  const text = apiKey === undefined ? received : received.replaceAll(apiKey, "[API key]")
+  return { status, headers, text, body: parseJson(text) }
 }
 
 const parseJson = (text: string): unknown => {
@@ -294,20 +250,4 @@ const usageFrom = (usage: unknown): QuotaUsage => {
     ...(typeof limit === "number" && Number.isFinite(limit) ? { limit } : {}),
     ...(typeof tier === "string" ? { tier } : {})
   }
-}
-
-/** Codes of a connection that ended before or within the answer. */
-const resetCodes: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"])
-
-const networkError = (error: HttpClientError): NetworkError => {
-  const code = errorCode(error.reason.cause)
-  return new NetworkError({ reason: code ?? error.reason._tag, connectionReset: resetCodes.has(code ?? "") })
-}
-
-/** The system's error code, wherever in the chain of causes it sits. */
-const errorCode = (cause: unknown): string | undefined => {
-  for (let current = cause, depth = 0; Predicate.isObject(current) && depth < 5; current = current.cause, depth++) {
-    if (typeof current.code === "string") return current.code
-  }
-  return undefined
 }

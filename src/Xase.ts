@@ -23,6 +23,7 @@ import * as Outbox from "./Outbox.ts"
 import type { Outcome } from "./Outcome.ts"
 import type { Receipt } from "./Receipt.ts"
 import * as RuntimeContext from "./RuntimeContext.ts"
+import * as Transport from "./Transport.ts"
 import type { Verification } from "./Verification.ts"
 import * as XaseConfig from "./XaseConfig.ts"
 import {
@@ -96,11 +97,7 @@ export class Xase extends Context.Service<Xase, Service>()("xase-sdk/Xase") {
    * ```
    */
   static readonly layer = (options: XaseConfig.Options = {}): Layer.Layer<Xase, ConfigurationError, HttpClient> =>
-    layerService.pipe(
-      Layer.provide(layerRecorder),
-      Layer.provide(Ledger.layer),
-      Layer.provide(XaseConfig.layer(options))
-    )
+    Layer.provide(layerOver(options), Transport.layerHttpClient)
 
   /**
    * {@link Xase.layer} with settings that may come from an application's own `Config`.
@@ -212,6 +209,10 @@ const make = Effect.gen(function* () {
       Effect.flatMap(XaseConfig.apiKeyFrom(apiKey), ledger.setApiKey).pipe(Effect.andThen(delivery.wake))
   })
 })
+
+/** {@link Xase.layer} over a transport of its own. */
+export const layerOver = (options: XaseConfig.Options): Layer.Layer<Xase, ConfigurationError, Transport.Transport> =>
+  layerService.pipe(Layer.provide(layerRecorder), Layer.provide(Ledger.layer), Layer.provide(XaseConfig.layer(options)))
 
 /** {@link Xase} over a {@link Recorder}. */
 export const layerService: Layer.Layer<Xase, never, CurrentRecorder | Ledger.Ledger> = Layer.effect(Xase, make)

@@ -3,7 +3,7 @@
  */
 import * as Layer from "effect/Layer"
 import * as NodeTransport from "./NodeTransport.ts"
-import { Xase } from "./Xase.ts"
+import { layerOver, type Xase } from "./Xase.ts"
 import type { ConfigurationError } from "./XaseError.ts"
 
 /**
@@ -19,4 +19,4 @@ import type { ConfigurationError } from "./XaseError.ts"
  * program.pipe(Effect.provide(XaseLive), NodeRuntime.runMain)
  * ```
  */
-export const XaseLive: Layer.Layer<Xase, ConfigurationError> = Xase.layer().pipe(Layer.provide(NodeTransport.layer))
+export const XaseLive: Layer.Layer<Xase, ConfigurationError> = Layer.provide(layerOver({}), NodeTransport.layer)

@@ -77,6 +77,9 @@ export interface XaseClientConfig
   readonly exitHandlers?: boolean | undefined
 }
 
+/** The longest that a timer takes, in milliseconds. */
+const longestInterval = 2 ** 31 - 1
+
 const toReceiptJson = Schema.encodeSync(ReceiptFromLedger)
 const toVerificationJson = Schema.encodeSync(VerificationFromLedger)
 
@@ -293,10 +296,12 @@ export class XaseClient implements AsyncDisposable {
 
   /**
    * Runs an effect to its promise, which rejects with nothing but `XaseError`. Not on the client's runtime, whose clock does
-   * not keep the process alive and whose end would interrupt the call.
+   * not keep the process alive and whose end would interrupt the call. Whoever awaits the promise does keep it alive.
    */
   async #run<A>(effect: Effect.Effect<A, XaseError.TaggedError>): Promise<A> {
+    const alive = setInterval(() => {}, longestInterval)
     const exit = await Effect.runPromiseExit(Effect.provideService(effect, Logger.CurrentLoggers, this.#loggers))
+    clearInterval(alive)
     if (Exit.isSuccess(exit)) return exit.value
     throw XaseError.fromCause(exit.cause)
   }

@@ -1,8 +1,8 @@
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
 import { Ledger, layer } from "../src/Ledger.ts"
+import { Transport } from "../src/Transport.ts"
 import * as XaseConfig from "../src/XaseConfig.ts"
 import { record } from "./support/records.ts"
 
@@ -13,12 +13,9 @@ const answering = (status: number, body: (headers: { readonly [name: string]: st
   layer.pipe(
     Layer.provide(XaseConfig.layer({ apiKey, baseUrl: "http://localhost/api" })),
     Layer.provide(
-      Layer.succeed(
-        HttpClient.HttpClient,
-        HttpClient.make((request) =>
-          Effect.succeed(HttpClientResponse.fromWeb(request, new Response(body(request.headers), { status })))
-        )
-      )
+      Layer.succeed(Transport, {
+        send: (request) => Effect.succeed({ status, headers: {}, text: body(request.headers) })
+      })
     )
   )
 

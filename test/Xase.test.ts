@@ -1,6 +1,8 @@
 /**
  * What only the Effect API promises: layers, typed errors, streams, spans and metrics.
  */
+
+import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import {
   Config,
@@ -17,7 +19,6 @@ import {
 } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { type ConfigurationError, type RateLimitExceeded, Xase, XaseLive } from "../src/index.ts"
-import * as NodeTransport from "../src/NodeTransport.ts"
 import { apiKey } from "./support/Faces.ts"
 import * as ScriptedLedger from "./support/ScriptedLedger.ts"
 import { answer, receipt, sequence } from "./support/ScriptedLedger.ts"
@@ -88,7 +89,7 @@ describe("Xase.layer", () => {
         baseUrl: Config.String("LEDGER_URL"),
         maxRetries: Config.succeed(0)
       }).pipe(
-        Layer.provide(NodeTransport.layer),
+        Layer.provide(NodeHttpClient.layerUndici),
         Layer.provide(environment({ LEDGER_KEY: apiKey, LEDGER_URL: ledger.baseUrl }))
       )
       yield* Effect.provide(
@@ -97,7 +98,7 @@ describe("Xase.layer", () => {
       )
       assert.strictEqual(ledger.requests[0]?.headers["x-api-key"], apiKey)
       const missing = Xase.layerConfig({ apiKey: Config.Redacted("NOT_THERE") }).pipe(
-        Layer.provide(NodeTransport.layer),
+        Layer.provide(NodeHttpClient.layerUndici),
         Layer.provide(environment({}))
       )
       const error = yield* Effect.flip(Effect.provide(Xase, missing))
@@ -110,7 +111,7 @@ describe("Xase.layer", () => {
     Effect.gen(function* () {
       const ledger = yield* ScriptedLedger.scoped()
       const layer = Xase.layer({ apiKey: Redacted.make(apiKey), baseUrl: ledger.baseUrl }).pipe(
-        Layer.provide(NodeTransport.layer)
+        Layer.provide(NodeHttpClient.layerUndici)
       )
       yield* Effect.provide(
         Xase.use((xase) => xase.recordNow(decision)),

@@ -27,7 +27,7 @@ const floors: ReadonlyArray<readonly [name: string, rooms: ReadonlyArray<string>
     ]
   ],
   ["settings", ["XaseConfig"]],
-  ["ways out", ["Ledger", "ledger/", "NodeTransport", "Outbox", "outbox/", "RetryPolicy"]],
+  ["ways out", ["Ledger", "ledger/", "Transport", "NodeTransport", "Outbox", "outbox/", "RetryPolicy"]],
   ["delivery", ["Accounts", "Delivery", "DeliveryGate", "KnownKeys", "Metrics", "RetryBudget", "Sender"]],
   ["service", ["Xase"]],
   ["doors", ["XaseLive", "index", "promise", "promise/", "testing", "cli", "cli/"]]
@@ -51,7 +51,7 @@ const owners: ReadonlyArray<readonly [folder: string, owner: string]> = [
 const privileges: ReadonlyArray<
   readonly [what: RegExp, rooms: ReadonlyArray<string>, typeOnlyRooms?: ReadonlyArray<string>]
 > = [
-  [/^effect\/http\//, ["Ledger", "ledger/", "NodeTransport", ledgerServer], ["Xase"]],
+  [/^effect\/http\//, ["Transport", "ledger/", ledgerServer], ["Xase"]],
   [/^effect\/http-api\//, [ledgerServer]],
   [/^effect\/(persistence|sql)\//, ["outbox/", ledgerServer]],
   [/^effect\/cli\//, ["cli", "cli/"]],

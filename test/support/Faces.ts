@@ -1,11 +1,11 @@
 /**
  * The two faces of the SDK behind one interface, so that the recording suite is written once.
  */
+import { NodeHttpClient } from "@effect/platform-node"
 import { Effect, Exit, Layer, Logger, Scope } from "effect"
 import { CurrentObserver } from "../../src/Accounts.ts"
 import type { Decision } from "../../src/Decision.ts"
 import type { Stats } from "../../src/Delivery.ts"
-import * as NodeTransport from "../../src/NodeTransport.ts"
 import { XaseClient, XaseError } from "../../src/promise.ts"
 import { Xase } from "../../src/Xase.ts"
 import type { Options } from "../../src/XaseConfig.ts"
@@ -54,7 +54,7 @@ export const effectFace = Effect.fnUntraced(function* (options: FaceOptions) {
   yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
   const context = yield* Layer.buildWithScope(
     Xase.layer({ apiKey, ...options }).pipe(
-      Layer.provide(NodeTransport.layer),
+      Layer.provide(NodeHttpClient.layerUndici),
       Layer.provide([
         Layer.succeed(CurrentObserver, {
           onOutcome: (outcome) =>

@@ -1,0 +1,121 @@
+/**
+ * How a request reaches the ledger and its answer comes back whole: the one thing below `Ledger` that differs from runtime
+ * to runtime.
+ *
+ * A transport sends once, follows no redirect, sends no trace headers and reads an answer up to a limit. Interrupting it
+ * aborts the request. `layerHttpClient` works over any `HttpClient`; `NodeTransport` is the fast one for Node. One suite
+ * (`test/recording.test.ts`) holds for both.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpClient from "effect/http/HttpClient"
+import type { HttpClientError } from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import { InvalidResponse, NetworkError } from "./XaseError.ts"
+
+/** One request. Header names are in lower case. */
+export interface Outgoing {
+  readonly method: "GET" | "POST"
+  readonly url: string
+  readonly headers: { readonly [name: string]: string }
+  /** JSON text. */
+  readonly body?: string | undefined
+}
+
+/** An answer, read completely. Header names are in lower case. */
+export interface Answer {
+  readonly status: number
+  readonly headers: AnswerHeaders
+  readonly text: string
+}
+
+/** The headers of an answer. */
+export interface AnswerHeaders {
+  readonly [name: string]: string | undefined
+}
+
+/** See the module. */
+export class Transport extends Context.Service<
+  Transport,
+  { readonly send: (request: Outgoing) => Effect.Effect<Answer, NetworkError | InvalidResponse> }
+>()("xase-sdk/Transport") {}
+
+/** The largest answer that is read, in bytes. A receipt has about 400. */
+export const maxAnswerBytes = 1024 * 1024
+
+/** The error of an answer that is larger than {@link maxAnswerBytes}. */
+export const tooLarge = (status: number): InvalidResponse =>
+  new InvalidResponse({ status, problem: `with more than ${maxAnswerBytes} bytes` })
+
+/** Codes of a connection that ended before or within the answer. */
+const resetCodes: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"])
+
+/** The error of a request that got no answer. The system's code may sit anywhere in the chain of causes. */
+export const networkError = (cause: unknown, fallback = "no answer"): NetworkError => {
+  const code = errorCode(cause)
+  return new NetworkError({ reason: code ?? fallback, connectionReset: resetCodes.has(code ?? "") })
+}
+
+const errorCode = (cause: unknown): string | undefined => {
+  for (let current = cause, depth = 0; Predicate.isObject(current) && depth < 5; current = current.cause, depth++) {
+    if (typeof current.code === "string") return current.code
+  }
+  return undefined
+}
+
+/** Sends over whatever `HttpClient` is provided. */
+export const layerHttpClient: Layer.Layer<Transport, never, HttpClient.HttpClient> = Layer.effect(
+  Transport,
+  Effect.map(HttpClient.HttpClient, (provided) => {
+    const client = provided.pipe(HttpClient.transformResponse(asOurOwn))
+    return {
+      send: ({ body, headers, method, url }) => {
+        const bare = HttpClientRequest.make(method)(url, { headers })
+        const request =
+          body === undefined ? bare : HttpClientRequest.setBody(bare, HttpBody.text(body, "application/json"))
+        return client.execute(request).pipe(
+          Effect.flatMap((response) =>
+            Effect.map(readText(response), (text) => ({ status: response.status, headers: response.headers, text }))
+          ),
+          Effect.catchTag("HttpClientError", (error) =>
+            Effect.fail(networkError(error.reason.cause, error.reason._tag))
+          )
+        )
+      }
+    }
+  })
+)
+
+/** No trace headers leave the process, no span per request (delivery makes its own), no redirect is followed. */
+const asOurOwn = (
+  response: Effect.Effect<HttpClientResponse, HttpClientError>
+): Effect.Effect<HttpClientResponse, HttpClientError> =>
+  response.pipe(
+    Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
+    Effect.provideService(HttpClient.TracerPropagationEnabled, false),
+    Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })
+  )
+
+/** An announced length is enforced by the parser of HTTP; any other body is counted while it arrives. */
+const readText = (response: HttpClientResponse): Effect.Effect<string, HttpClientError | InvalidResponse> => {
+  const announced = Number(response.headers["content-length"] ?? Number.NaN)
+  const isPlain = response.headers["content-encoding"] === undefined
+  if (isPlain && announced <= maxAnswerBytes) return response.text
+  const decoder = new TextDecoder()
+  let bytes = 0
+  return response.stream.pipe(
+    Stream.mapEffect((chunk) => {
+      bytes += chunk.byteLength
+      return bytes > maxAnswerBytes
+        ? Effect.fail(tooLarge(response.status))
+        : Effect.succeed(decoder.decode(chunk, { stream: true }))
+    }),
+    Stream.mkString
+  )
+}
