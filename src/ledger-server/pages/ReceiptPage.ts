@@ -5,14 +5,12 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Option from "effect/Option"
-import { LedgerSettings } from "../LedgerSettings.ts"
 import { basePath } from "../Origin.ts"
-import { Store } from "../Store.ts"
 import { isoTime, type StoredRecord } from "../StoredRecord.ts"
-import * as Verification from "../Verification.ts"
 import { type Html, html } from "./Html.ts"
 import { page } from "./Page.ts"
-import { checkList, terms } from "./RecordPage.ts"
+import { checkList, hashes, terms } from "./RecordPage.ts"
+import { verified } from "./Verified.ts"
 
 const data = (name: string, value: string | null | undefined): Html | null =>
   value === null || value === undefined ? null : html`data-${name}="${value}" `
@@ -25,42 +23,30 @@ const evidence = (record: StoredRecord, previousId: string | undefined): Html =>
 export const layer = HttpRouter.add(
   "GET",
   "/xase/receipt/:id",
-  Effect.gen(function* () {
-    const store = yield* Store
-    const settings = yield* LedgerSettings
-    const { id = "" } = yield* HttpRouter.params
-    const found = yield* store.find(id)
-    if (Option.isNone(found)) {
-      return page("No such record", html`<p>This ledger has no record <code>${id}</code>.</p>`, { status: 404 })
-    }
-    const { checks, isValid, record } = yield* Verification.verify(settings, store, found.value)
-    const previous = yield* store.at(record.tenantId, record.position - 1)
-    const previousId = Option.getOrUndefined(Option.map(previous, ({ transactionId }) => transactionId))
-    const checkedAt = isoTime(yield* Clock.currentTimeMillis)
-    return page(
-      "Receipt",
-      html`<p id="verdict" class="verdict ${isValid ? "good" : "bad"}" role="status">${isValid ? "VERIFIED" : "TAMPERED"} by the ledger, ${checkedAt}</p>
+  verified(
+    Effect.fnUntraced(function* ({ checks, isValid, record }, store) {
+      const previous = yield* store.at(record.tenantId, record.position - 1)
+      const previousId = Option.getOrUndefined(Option.map(previous, ({ transactionId }) => transactionId))
+      const checkedAt = isoTime(yield* Clock.currentTimeMillis)
+      return page(
+        "Receipt",
+        html`<p id="verdict" class="verdict ${isValid ? "good" : "bad"}" role="status">${isValid ? "VERIFIED" : "TAMPERED"} by the ledger, ${checkedAt}</p>
 ${evidence(record, previousId)}
 <section class="card"><h2>Record</h2>${terms([
-        ["Transaction", record.transactionId],
-        ["Recorded", isoTime(record.timestamp)],
-        ["Policy", record.policyId],
-        ["Policy version", record.policyVersion],
-        ["Decision type", record.decisionType],
-        ["Confidence", record.confidence],
-        ["Position in the chain", record.position]
-      ])}</section>
-<section class="card"><h2>Hashes</h2>${terms([
-        ["Record", record.recordHash],
-        ["Previous", record.previousHash],
-        ["Input", record.inputHash],
-        ["Output", record.outputHash],
-        ["Context", record.contextHash]
-      ])}<p class="soft">The record hash is the SHA-256 of the previous hash, the input hash, the output hash and the context hash, written one after the other.</p></section>
+          ["Transaction", record.transactionId],
+          ["Recorded", isoTime(record.timestamp)],
+          ["Policy", record.policyId],
+          ["Policy version", record.policyVersion],
+          ["Decision type", record.decisionType],
+          ["Confidence", record.confidence],
+          ["Position in the chain", record.position]
+        ])}</section>
+<section class="card"><h2>Hashes</h2>${hashes(record)}<p class="soft">The record hash is the SHA-256 of the previous hash, the input hash, the output hash and the context hash, written one after the other.</p></section>
 <section class="card"><h2>Checked by the ledger</h2>${checkList(checks)}</section>`,
-      { script: "/xase/assets/receipt.js" }
-    )
-  }).pipe(
+        { script: "/xase/assets/receipt.js" }
+      )
+    })
+  ).pipe(
     Effect.catch(() => Effect.succeed(page("Not available", html`<p>The record cannot be read.</p>`, { status: 500 })))
   )
 )

@@ -5,17 +5,26 @@ import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Option from "effect/Option"
 import { type Intervention, Interventions } from "../Interventions.ts"
-import { LedgerSettings } from "../LedgerSettings.ts"
-import { Store } from "../Store.ts"
 import { isoTime, type StoredRecord } from "../StoredRecord.ts"
-import * as Verification from "../Verification.ts"
+import type * as Verification from "../Verification.ts"
 import { type Html, html } from "./Html.ts"
 import { forOwner } from "./Owner.ts"
 import { page } from "./Page.ts"
+import { verified } from "./Verified.ts"
 
 /** Terms and what they are. */
 export const terms = (entries: ReadonlyArray<readonly [string, string | number | null]>): Html =>
   html`<dl>${entries.map(([term, detail]) => html`<dt>${term}</dt><dd><code>${detail ?? "none"}</code></dd>`)}</dl>`
+
+/** The hashes of a record. */
+export const hashes = (record: StoredRecord): Html =>
+  terms([
+    ["Record", record.recordHash],
+    ["Previous", record.previousHash],
+    ["Input", record.inputHash],
+    ["Output", record.outputHash],
+    ["Context", record.contextHash]
+  ])
 
 /** What was looked at, and how it is. */
 export const checkList = (checks: Verification.Checks): Html =>
@@ -74,42 +83,30 @@ export const layer = HttpRouter.add(
   "GET",
   "/xase/records/:id",
   forOwner(
-    Effect.gen(function* () {
-      const store = yield* Store
-      const interventions = yield* Interventions
-      const settings = yield* LedgerSettings
-      const { id = "" } = yield* HttpRouter.params
-      const found = yield* store.find(id)
-      if (Option.isNone(found)) {
-        return page("No such record", html`<p>This ledger has no record <code>${id}</code>.</p>`, { status: 404 })
-      }
-      const { checks, isValid, record } = yield* Verification.verify(settings, store, found.value)
-      const previous = Option.getOrUndefined(yield* store.at(record.tenantId, record.position - 1))
-      const next = Option.getOrUndefined(yield* store.at(record.tenantId, record.position + 1))
-      const done = yield* interventions.list(record.tenantId, id)
-      return page(
-        record.transactionId,
-        html`<p class="verdict ${isValid ? "good" : "bad"}" role="status">${isValid ? "Verified" : "Tampered with"}</p>
+    verified(
+      Effect.fnUntraced(function* ({ checks, isValid, record }, store) {
+        const interventions = yield* Interventions
+        const previous = Option.getOrUndefined(yield* store.at(record.tenantId, record.position - 1))
+        const next = Option.getOrUndefined(yield* store.at(record.tenantId, record.position + 1))
+        const done = yield* interventions.list(record.tenantId, record.transactionId)
+        return page(
+          record.transactionId,
+          html`<p class="verdict ${isValid ? "good" : "bad"}" role="status">${isValid ? "Verified" : "Tampered with"}</p>
 <section class="card"><h2>Place in the chain</h2>${neighbours(previous, record, next)}</section>
 <div class="cards"><section class="card"><h2>Decision</h2>${terms([
-          ["Recorded", isoTime(record.timestamp)],
-          ["Policy", record.policyId],
-          ["Policy version", record.policyVersion],
-          ["Type", record.decisionType],
-          ["Confidence", record.confidence],
-          ["Processing time", record.processingTime === null ? null : `${record.processingTime} ms`]
-        ])}</section>
+            ["Recorded", isoTime(record.timestamp)],
+            ["Policy", record.policyId],
+            ["Policy version", record.policyVersion],
+            ["Type", record.decisionType],
+            ["Confidence", record.confidence],
+            ["Processing time", record.processingTime === null ? null : `${record.processingTime} ms`]
+          ])}</section>
 <section class="card"><h2>Checked</h2>${checkList(checks)}<p><a href="/xase/receipt/${record.transactionId}">Public receipt</a></p></section></div>
 <div class="cards">${payload("Input", record.inputPayload)}${payload("Output", record.outputPayload)}${payload("Context", record.contextPayload)}</div>
-<section class="card"><h2>Hashes</h2>${terms([
-          ["Record", record.recordHash],
-          ["Previous", record.previousHash],
-          ["Input", record.inputHash],
-          ["Output", record.outputHash],
-          ["Context", record.contextHash]
-        ])}</section>
+<section class="card"><h2>Hashes</h2>${hashes(record)}</section>
 <section class="card"><h2>Interventions</h2>${done.length === 0 ? html`<p class="soft">Nobody intervened.</p>` : html`<ul>${done.map(intervention)}</ul>`}</section>`
-      )
-    })
+        )
+      })
+    )
   )
 )
