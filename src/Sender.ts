@@ -57,6 +57,11 @@ export const make = Effect.fnUntraced(function* (
   const schedule = RetryPolicy.schedule(config).pipe(Schedule.while(() => Effect.sync(budget.withdraw)))
   let retries = 0
 
+  const held = (): string => {
+    const records = accounts.unsettled()
+    return `${records} record${records === 1 ? "" : "s"}`
+  }
+
   // -- what an answer means for everybody else
 
   const close = (
@@ -70,14 +75,12 @@ export const make = Effect.fnUntraced(function* (
       (isNews) => {
         if (!isNews) return Effect.void
         if (error._tag !== "RateLimitExceeded") accounts.alert(error)
-        return Effect.logWarning(`xase: delivery holds ${accounts.unsettled()} records (${because}): ${error.message}`)
+        return Effect.logWarning(`xase: delivery holds ${held()} (${because}): ${error.message}`)
       }
     )
 
   const ledgerIsThere = (pass: DeliveryGate.Pass): Effect.Effect<void> =>
-    gate.answered(pass)
-      ? Effect.logInfo(`xase: delivery flows again, ${accounts.unsettled()} records on their way`)
-      : Effect.void
+    gate.answered(pass) ? Effect.logInfo(`xase: delivery flows again with ${held()}`) : Effect.void
 
   const reportError = (pass: DeliveryGate.Pass, error: LedgerError): Effect.Effect<void> => {
     if (RetryPolicy.isBlocking(error)) return close(pass, "refused", error)
