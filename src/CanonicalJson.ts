@@ -7,7 +7,7 @@
  *
  * The happy path keeps no paths and allocates no error state; only when it meets a problem does a second walk collect
  * all problems with their paths. That, and refusing what JSON would lose, is why this is not the `canonicalize` package,
- * which a property test holds as the oracle; `test/bench/canonical-json.bench.ts` compares the two.
+ * which a property test holds as the oracle; `npm run bench` compares the two.
  */
 import type { Issue } from "./XaseError.ts"
 

@@ -228,12 +228,17 @@ export const make = Effect.fnUntraced(function* (
     }
   )
 
+  const closedBecause = (): DeliveryGate.ClosedBecause | undefined => {
+    const state = gate.state()
+    return state._tag === "Open" ? undefined : state.because
+  }
+
   const deliverNow: Sender["deliverNow"] = (record) => {
     const attemptNow = attempt(record, enterNow)
     return Effect.catch(attemptNow, (error) => {
       if (!RetryPolicy.isRetryable(error)) return Effect.fail<DeliveryError>(error)
       // In an outage one request is enough; retries would only add to it.
-      const isKnownOutage = gate.state()._tag === "Closed" && RetryPolicy.namedDelay(error) === undefined
+      const isKnownOutage = closedBecause() === "outage" && RetryPolicy.namedDelay(error) === undefined
       return isKnownOutage ? giveUp(error, 1) : retry(error, attemptNow, giveUp)
     })
   }
@@ -241,10 +246,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     deliver,
     deliverNow,
-    closedBecause: () => {
-      const state = gate.state()
-      return state._tag === "Open" ? undefined : state.because
-    },
+    closedBecause,
     wake: gate.wake,
     retries: () => retries
   }

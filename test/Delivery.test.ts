@@ -264,6 +264,17 @@ describe("a caller who waits", () => {
     })
   )
 
+  it.effect("is tried again after a 429 without a time", () =>
+    Effect.gen(function* () {
+      const unnamed: Answer = Effect.fail(new RateLimitExceeded({ retryAfter: Duration.seconds(1), named: false }))
+      const { attempts, delivery } = yield* setUp((_, attempt) => (attempt === 1 ? unnamed : ok))
+      const waiting = yield* Effect.forkChild(delivery.deliverNow(recordOf(1)))
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* Fiber.join(waiting)).transactionId, receipt.transactionId)
+      assert.strictEqual(attempts.length, 2)
+    })
+  )
+
   it.effect("in an outage makes one attempt of its own, which opens the gate when it succeeds", () =>
     Effect.gen(function* () {
       let isUp = false
