@@ -125,7 +125,8 @@ describe("the dashboard", () => {
     assert.include(await row.innerText(), "verified")
     await ledger.tamper({ type: "edit", transactionId: id, field: "confidence", value: 0.99 })
     await row.getByText("tampered").waitFor()
-    await page.getByText("1 tampered").waitFor()
+    // Exactly: a row whose time ends in 1 reads "...1 tampered" too.
+    await page.getByText("1 tampered", { exact: true }).waitFor()
     await page.screenshot({ path: join(artifacts, "tampered.png") })
     await page.close()
   })
