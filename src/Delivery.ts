@@ -26,6 +26,7 @@ import type { LedgerRecord } from "./LedgerRecord.ts"
 import * as Metrics from "./Metrics.ts"
 import { Outbox } from "./Outbox.ts"
 import * as Outcome from "./Outcome.ts"
+import * as Producer from "./Producer.ts"
 import type { Receipt } from "./Receipt.ts"
 import * as Sender from "./Sender.ts"
 import { XaseConfig } from "./XaseConfig.ts"
@@ -91,6 +92,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
   const outbox = yield* Outbox
   const accounts = yield* Accounts.make
   const sender = yield* Sender.make(accounts)
+  const producer = config.commitments ? Producer.make(Producer.fresh()) : Producer.silent
   const context = yield* Effect.context<never>()
   const turn = yield* Semaphore.make(1)
   const stopped = yield* Deferred.make<void>()
@@ -191,6 +193,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
 
   const deliverNext = Effect.flatMap(outbox.take, (record) => {
     Metrics.queueDepth.updateUnsafe(outbox.size().records, context)
+    producer.seal(record)
     return settling(record, sender.deliver(record), "Shutdown")
   }).pipe(Effect.catchIf(isNotDone, () => Effect.void))
 
@@ -202,6 +205,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
   const deliverUntilStopped = (record: LedgerRecord): Effect.Effect<Receipt, DeliveryError> =>
     Effect.suspend(() => {
       accounts.enter(record)
+      producer.seal(record)
       return settling(record, sender.deliverNow(record), "Interrupted")
     }).pipe(
       Effect.uninterruptible,

@@ -2,13 +2,15 @@
  * A decision as the ledger takes it: validated, with its key fixed, encoded to JSON text once.
  *
  * Everything that the caller handed over is read here, during the call of `record`, and never again: mutating the objects
- * later changes nothing. Both faces of the SDK go through {@link make}, which neither throws nor suspends.
+ * later changes nothing. Both faces of the SDK go through {@link make}, which neither throws nor suspends. What it makes is
+ * a draft; the producer seals it, off the caller's path, with a commitment and the final body (see `Producer`).
  */
 import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { AnySpan } from "effect/Tracer"
-import { CanonicalText, type DefaultMembers, nameOfThrown, write } from "./CanonicalJson.ts"
+import { type Canonical, CanonicalText, type DefaultMembers, nameOfThrown, write } from "./CanonicalJson.ts"
+import { type ContextFrame, contextWith, contextWithout, evidenceKey } from "./Commitment.ts"
 import { CustomDecisionType, type Decision, fields, isDecision, issuesOf } from "./Decision.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { type Redactions, redactableFields } from "./Redaction.ts"
@@ -20,9 +22,11 @@ import { InvalidIdempotencyKey, type Issue, ValidationError } from "./XaseError.
 export interface LedgerRecord {
   /** Sent as `Idempotency-Key` with every attempt. */
   readonly idempotencyKey: string
-  /** The request body: canonical JSON text. */
-  readonly body: string
-  /** The length of `body` in UTF-8 bytes. */
+  /** The request body: canonical JSON text. Empty until the record is sealed. */
+  body: string
+  /** What the body will be made of; `undefined` once the record is sealed. */
+  draft: Draft | undefined
+  /** The length of the body in UTF-8 bytes, the commitment at its longest. */
   readonly byteLength: number
   readonly policy: string
   readonly transactionId: string | undefined
@@ -37,6 +41,18 @@ export interface LedgerRecord {
   readonly timeout: Duration.Duration | undefined
   /** The place in the order of acceptance in this process; 0 until the record is accepted. */
   sequence: number
+}
+
+/** The parts of a request body, each in canonical text. */
+export interface Draft {
+  readonly input: string
+  readonly output: string
+  /** With a place for the evidence, see {@link frameOf}. */
+  readonly context: string
+  readonly explanation: string | undefined
+  readonly fields: FieldTexts
+  /** `CommittedDecision` in canonical text. */
+  readonly committed: string
 }
 
 /** What surrounds a decision when it becomes a record. */
@@ -59,6 +75,8 @@ export interface Encoding {
   /** The caller's last word on a decision before it is read; must not mutate it. */
   readonly redact: ((decision: Decision) => Decision) | undefined
   readonly maxRecordBytes: number
+  /** What the evidence adds to a body at most, beside the committed decision; 0 without commitments. */
+  readonly evidenceBytes: number
 }
 
 type MakeError = ValidationError | InvalidIdempotencyKey
@@ -78,19 +96,22 @@ export const make = (
   }
   const texts = writeObjects(own.success, circumstances, encoding)
   if (Result.isFailure(texts)) return Result.fail(texts.failure)
-  const body = bodyOf(own.success, texts.success)
-  const bytes = byteLength(body)
-  if (bytes > encoding.maxRecordBytes) return invalid([tooLarge(bytes, encoding.maxRecordBytes)])
   const { policy, transactionId } = own.success
   const chosenKey =
     idempotencyKey ?? (transactionId === undefined ? undefined : IdempotencyKey.fromTransactionId(transactionId))
+  const key = chosenKey ?? IdempotencyKey.fresh()
+  const fields = fieldTexts(own.success)
+  const draft: Draft = { ...texts.success, fields, committed: committedText(fields, key, circumstances.now) }
+  const bytes = byteLengthOf(draft, encoding.evidenceBytes)
+  if (bytes > encoding.maxRecordBytes) return invalid([tooLarge(bytes, encoding.maxRecordBytes)])
   return Result.succeed({
-    idempotencyKey: chosenKey ?? IdempotencyKey.fresh(),
-    body,
+    idempotencyKey: key,
+    body: "",
+    draft,
     byteLength: bytes,
     policy,
     transactionId,
-    fingerprint: chosenKey === undefined ? undefined : fingerprintOf(own.success, texts.success, encoding),
+    fingerprint: chosenKey === undefined ? undefined : fingerprintOf(own.success, draft, encoding),
     span: circumstances.span,
     timeout: circumstances.timeout,
     sequence: 0
@@ -171,12 +192,15 @@ const writeObjects = (
   const output = write(decision.output, "output", redactions.output)
   const explanation =
     decision.explanation === undefined ? undefined : write(decision.explanation, "explanation", redactions.explanation)
-  const context = write(decision.context ?? {}, "context", redactions.context, {
-    ...runtimeContext,
-    ...modelContext(decision, explanation?._tag === "Text" ? explanation.text : undefined),
-    ...spanContext(span),
-    timestamp: new CanonicalText(String(now))
-  })
+  const context = withItsPlace(
+    write(decision.context ?? {}, "context", redactions.context, {
+      ...runtimeContext,
+      ...modelContext(decision, explanation?._tag === "Text" ? explanation.text : undefined),
+      ...spanContext(span),
+      timestamp: new CanonicalText(String(now)),
+      [evidenceKey]: placeholder
+    })
+  )
   if (input._tag === "Text" && output._tag === "Text" && context._tag === "Text" && explanation?._tag !== "Problems") {
     return Result.succeed({
       input: input.text,
@@ -188,6 +212,24 @@ const writeObjects = (
   return invalid(
     [input, output, context, explanation].flatMap((part) => (part?._tag === "Problems" ? part.issues : []))
   )
+}
+
+/** Marks the place of the evidence in a context: canonical JSON never holds this character. */
+const placeholder = new CanonicalText("\u0000")
+
+const reservedKey: Canonical = {
+  _tag: "Problems",
+  issues: [{ path: `context.${evidenceKey}`, message: "is where the SDK puts its own commitment: use another name" }]
+}
+
+/** The place is missing where the caller has a member of that name. */
+const withItsPlace = (context: Canonical): Canonical =>
+  context._tag === "Text" && !context.text.includes(placeholder.text) ? reservedKey : context
+
+/** The context of a draft around the place of its evidence. */
+export const frameOf = ({ context }: Draft): ContextFrame => {
+  const place = context.indexOf(placeholder.text)
+  return { before: context.slice(0, place), after: context.slice(place + placeholder.text.length) }
 }
 
 const none: DefaultMembers = {}
@@ -221,32 +263,90 @@ const text = (name: string, value: string | undefined): string =>
 const scalar = (name: string, value: number | boolean | undefined): string =>
   value === undefined ? "" : `,"${name}":${value === 0 ? 0 : value}`
 
-const object = (name: string, value: string | undefined): string => (value === undefined ? "" : `,"${name}":${value}`)
+/**
+ * The plain fields of a decision as JSON members in canonical order, each run of them with a leading comma. The body and
+ * the committed decision put other members between the runs.
+ */
+interface FieldTexts {
+  readonly confidence: string
+  readonly decisionType: string
+  readonly featureSchemaHash: string
+  readonly model: string
+  readonly policy: string
+  readonly storePayload: string
+}
 
-/** The request body, its members in canonical order too. A property test holds it against the schema's encoding. */
-const bodyOf = (decision: Decision, texts: WrittenObjects): string =>
+const fieldTexts = (decision: Decision): FieldTexts => ({
+  confidence: scalar("confidence", decision.confidence),
+  decisionType: text("decisionType", typeWord(decision.decisionType)),
+  featureSchemaHash: text("featureSchemaHash", decision.featureSchemaHash),
+  model:
+    text("modelHash", decision.modelHash) +
+    text("modelId", decision.modelId) +
+    text("modelVersion", decision.modelVersion),
+  policy:
+    text("policyId", decision.policy) +
+    text("policyVersion", decision.policyVersion) +
+    scalar("processingTime", decision.processingTime === undefined ? undefined : Math.round(decision.processingTime)),
+  storePayload: scalar("storePayload", decision.storePayload)
+})
+
+/** The committed decision. A property test holds it against the canonical form of the fields. */
+const committedText = (fields: FieldTexts, idempotencyKey: string, now: number): string =>
   `{${(
-    scalar("confidence", decision.confidence) +
-      object("context", texts.context) +
-      text("decisionType", typeWord(decision.decisionType)) +
-      object("explanation", texts.explanation) +
-      text("featureSchemaHash", decision.featureSchemaHash) +
-      object("input", texts.input) +
-      text("modelHash", decision.modelHash) +
-      text("modelId", decision.modelId) +
-      text("modelVersion", decision.modelVersion) +
-      object("output", texts.output) +
-      text("policyId", decision.policy) +
-      text("policyVersion", decision.policyVersion) +
-      scalar(
-        "processingTime",
-        decision.processingTime === undefined ? undefined : Math.round(decision.processingTime)
-      ) +
-      scalar("storePayload", decision.storePayload)
+    fields.confidence +
+      fields.decisionType +
+      fields.featureSchemaHash +
+      `,"idempotencyKey":"${idempotencyKey}"` +
+      fields.model +
+      fields.policy +
+      `,"recordedAt":${now}` +
+      fields.storePayload
   ).slice(1)}}`
 
+/** The request body, its members in canonical order too. A property test holds it against the schema's encoding. */
+const bodyText = ({ explanation, fields, input, output }: Omit<Draft, "committed">, context: string): string =>
+  `{${(
+    fields.confidence +
+      `,"context":${context}` +
+      fields.decisionType +
+      (explanation === undefined ? "" : `,"explanation":${explanation}`) +
+      fields.featureSchemaHash +
+      `,"input":${input}` +
+      fields.model +
+      `,"output":${output}` +
+      fields.policy +
+      fields.storePayload
+  ).slice(1)}}`
+
+/** The body of a draft with this evidence in its context; without one if there is none. */
+export const bodyOf = (draft: Draft, evidence: string | undefined): string => {
+  const frame = frameOf(draft)
+  return bodyText(draft, evidence === undefined ? contextWithout(frame) : contextWith(frame, evidence))
+}
+
+/** Names, braces and commas of the four objects in a body. */
+const frameBytes = `{"context":,"explanation":,"input":,"output":}`.length
+
+/** Counted part by part: putting the body together is left to the producer. At most a few bytes more than it will be. */
+const byteLengthOf = ({ committed, context, explanation, fields, input, output }: Draft, evidence: number): number =>
+  byteLength(input) +
+  byteLength(output) +
+  byteLength(context) +
+  (explanation === undefined ? 0 : byteLength(explanation)) +
+  byteLength(
+    fields.confidence +
+      fields.decisionType +
+      fields.featureSchemaHash +
+      fields.model +
+      fields.policy +
+      fields.storePayload
+  ) +
+  frameBytes +
+  (evidence === 0 ? 0 : evidence + byteLength(committed))
+
 /** Covers what the caller handed over and not what the SDK adds, which differs from call to call. */
-const fingerprintOf = (decision: Decision, texts: WrittenObjects, { redactions }: Encoding): string => {
+const fingerprintOf = (decision: Decision, draft: Draft, { redactions }: Encoding): string => {
   const context = decision.context === undefined ? undefined : write(decision.context, "context", redactions.context)
-  return sha256Hex(bodyOf(decision, { ...texts, context: context?._tag === "Text" ? context.text : "{}" }))
+  return sha256Hex(bodyText(draft, context?._tag === "Text" ? context.text : "{}"))
 }

@@ -6,6 +6,7 @@
  */
 import * as Result from "effect/Result"
 import type { RedactionTree } from "./CanonicalJson.ts"
+import { evidenceKey } from "./Commitment.ts"
 
 /** The objects of a decision that redaction reaches. */
 export const redactableFields = ["input", "output", "context", "explanation"] as const
@@ -35,6 +36,8 @@ export const compile = (paths: ReadonlyArray<string>): Result.Result<Redactions,
     insert(root, [field ?? "", ...keys])
   }
   for (const tree of Object.values(root)) spreadWildcards(tree)
+  // The SDK's own evidence is made of hashes and must stay whole, whatever a wildcard says.
+  if (root.context !== undefined && root.context !== true) root.context[evidenceKey] = Object.create(null)
   return Result.succeed(root)
 }
 

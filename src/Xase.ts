@@ -21,6 +21,7 @@ import * as Ledger from "./Ledger.ts"
 import * as LedgerRecord from "./LedgerRecord.ts"
 import * as Outbox from "./Outbox.ts"
 import type { Outcome } from "./Outcome.ts"
+import { evidenceBytes } from "./Producer.ts"
 import type { Receipt } from "./Receipt.ts"
 import * as RuntimeContext from "./RuntimeContext.ts"
 import * as Transport from "./Transport.ts"
@@ -151,7 +152,8 @@ const makeRecorder = Effect.gen(function* () {
     runtimeContext: config.runtimeContext ? RuntimeContext.make(config.environment) : {},
     redactions: config.redactions,
     redact: config.redact,
-    maxRecordBytes: config.maxRecordBytes
+    maxRecordBytes: config.maxRecordBytes,
+    evidenceBytes: config.commitments ? evidenceBytes : 0
   }
   warmUp(encoding)
   return CurrentRecorder.of({

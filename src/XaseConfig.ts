@@ -58,6 +58,11 @@ export interface Options {
   readonly environment?: string | undefined
   /** Whether facts about the process are merged under the caller's context. Default true. */
   readonly runtimeContext?: boolean | undefined
+  /**
+   * Whether each record carries a commitment, which binds the whole decision and links it to the producer's one before.
+   * Default true.
+   */
+  readonly commitments?: boolean | undefined
   /** More request headers. Those of authentication, idempotency and content cannot be replaced. */
   readonly headers?: { readonly [name: string]: string } | undefined
   /**
@@ -85,6 +90,7 @@ export interface Settings {
   readonly shutdownTimeout: Duration.Duration
   readonly environment: string
   readonly runtimeContext: boolean
+  readonly commitments: boolean
   readonly headers: { readonly [name: string]: string }
   readonly redactions: Redaction.Redactions
   readonly redact: ((decision: Decision) => Decision) | undefined
@@ -136,6 +142,7 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     shutdownTimeout: yield* setting("shutdownTimeout", "XASE_SHUTDOWN_TIMEOUT", duration, Duration.seconds(2)),
     environment: yield* setting("environment", "XASE_ENV", name, yield* nodeEnvironment),
     runtimeContext: yield* setting("runtimeContext", undefined, boolean, true),
+    commitments: yield* setting("commitments", undefined, boolean, true),
     headers: yield* setting("headers", undefined, ownHeaders, {}),
     redactions: typeof redact === "function" ? {} : yield* setting("redact", undefined, redactionPaths, {}),
     redact: typeof redact === "function" ? redact : undefined

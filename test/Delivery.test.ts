@@ -26,7 +26,8 @@ const encoding: LedgerRecord.Encoding = {
   runtimeContext: {},
   redactions: {},
   redact: undefined,
-  maxRecordBytes: 1_000_000
+  maxRecordBytes: 1_000_000,
+  evidenceBytes: 0
 }
 
 const recordOf = (n: number, transactionId?: string): LedgerRecord.LedgerRecord =>

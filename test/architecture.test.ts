@@ -14,6 +14,7 @@ const floors: ReadonlyArray<readonly [name: string, rooms: ReadonlyArray<string>
     "words",
     [
       "CanonicalJson",
+      "Commitment",
       "Decision",
       "Evidence",
       "IdempotencyKey",
@@ -28,7 +29,7 @@ const floors: ReadonlyArray<readonly [name: string, rooms: ReadonlyArray<string>
   ],
   ["settings", ["XaseConfig"]],
   ["ways out", ["Ledger", "ledger/", "Transport", "NodeTransport", "Outbox", "outbox/", "RetryPolicy"]],
-  ["delivery", ["Accounts", "Delivery", "DeliveryGate", "KnownKeys", "Metrics", "RetryBudget", "Sender"]],
+  ["delivery", ["Accounts", "Delivery", "DeliveryGate", "KnownKeys", "Metrics", "Producer", "RetryBudget", "Sender"]],
   ["service", ["Xase"]],
   ["doors", ["XaseLive", "index", "promise", "promise/", "testing", "cli", "cli/"]]
 ]

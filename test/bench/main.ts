@@ -21,7 +21,8 @@ const encoding: LedgerRecord.Encoding = {
   runtimeContext: RuntimeContext.make("bench"),
   redactions: {},
   redact: undefined,
-  maxRecordBytes: 1_000_000
+  maxRecordBytes: 1_000_000,
+  evidenceBytes: 0
 }
 const circumstances = { now: 1_795_424_400_000, span: undefined, idempotencyKey: undefined, timeout: undefined }
 const record = Result.getOrThrow(LedgerRecord.make(sample, circumstances, encoding))

@@ -9,6 +9,7 @@ let made = 0
 export const record = (over: Partial<LedgerRecord> = {}): LedgerRecord => ({
   idempotencyKey: `key_${String(++made).padStart(20, "0")}`,
   body: "{}",
+  draft: undefined,
   byteLength: 2,
   policy: "p",
   transactionId: undefined,

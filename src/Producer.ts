@@ -1,0 +1,80 @@
+/**
+ * Seals records: the last step between a decision and what is sent, in the order of sending and once for each record.
+ *
+ * Sealing puts the commitment into the context and the body together. It happens in delivery and not in `record`, so the
+ * hashes cost the application's call nothing. A record that is dropped before it is sent leaves a gap in the sequence but
+ * none in the chain of hashes: an auditor can tell what a full outbox lost from what somebody removed.
+ */
+import * as Commitment from "./Commitment.ts"
+import { bodyOf, type Draft, frameOf, type LedgerRecord } from "./LedgerRecord.ts"
+import { sha256Hex } from "./Sha256.ts"
+
+/** Where a producer's chain stands. */
+export interface ProducerState {
+  readonly producer: string
+  /** The sequence number of the last record that was accepted; 0 before the first. */
+  readonly sequence: number
+  /** The hash of the last commitment; `null` before the first. */
+  readonly head: string | null
+}
+
+/** See the module. */
+export interface Producer {
+  /** Completes the body. A record that is sealed already, having been stored that way, stays as it is. */
+  readonly seal: (record: LedgerRecord) => void
+}
+
+/** What the evidence adds to a body at most, beside the committed decision. */
+export const evidenceBytes =
+  Commitment.writeEvidence(
+    Commitment.write({
+      input: "",
+      output: "",
+      context: "",
+      decision: "",
+      producer: "-".repeat(36),
+      sequence: Number.MAX_SAFE_INTEGER,
+      previousHash: "-".repeat(64)
+    }),
+    undefined
+  ).length + `"${Commitment.evidenceKey}":,`.length
+
+/** A state that no record was made from yet. */
+export const fresh = (): ProducerState => ({ producer: globalThis.crypto.randomUUID(), sequence: 0, head: null })
+
+/** Writes no commitments. */
+export const silent: Producer = {
+  seal: (record) => {
+    if (record.draft !== undefined) complete(record, bodyOf(record.draft, undefined))
+  }
+}
+
+/** Goes on from a state: `record.sequence`, which counts from 1 in each process, follows the state's. */
+export const make = (state: ProducerState): Producer => {
+  let head = state.head
+  return {
+    seal: (record) => {
+      const { draft } = record
+      if (draft === undefined) return
+      const commitment = commit(draft, state.producer, state.sequence + record.sequence, head)
+      head = sha256Hex(commitment)
+      complete(record, bodyOf(draft, Commitment.writeEvidence(commitment, undefined)))
+    }
+  }
+}
+
+const commit = (draft: Draft, producer: string, sequence: number, previousHash: string | null): string =>
+  Commitment.write({
+    input: draft.input,
+    output: draft.output,
+    context: Commitment.contextWithout(frameOf(draft)),
+    decision: draft.committed,
+    producer,
+    sequence,
+    previousHash
+  })
+
+const complete = (record: LedgerRecord, body: string): void => {
+  record.body = body
+  record.draft = undefined
+}
