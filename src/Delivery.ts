@@ -6,6 +6,7 @@
  * delivers what it can within the shutdown deadline, and settles the rest as dropped.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
@@ -15,12 +16,14 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Accounts from "./Accounts.ts"
 import type * as DeliveryGate from "./DeliveryGate.ts"
+import { Journal } from "./Journal.ts"
 import type { Ledger } from "./Ledger.ts"
 import type { LedgerRecord } from "./LedgerRecord.ts"
 import * as Metrics from "./Metrics.ts"
@@ -87,200 +90,239 @@ export interface Service {
 export class Delivery extends Context.Service<Delivery, Service>()("xase-sdk/Delivery") {}
 
 /** Starts delivery in the scope. */
-export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | Scope.Scope> = Effect.gen(function* () {
-  const config = yield* XaseConfig
-  const outbox = yield* Outbox
-  const accounts = yield* Accounts.make
-  const sender = yield* Sender.make(accounts)
-  const producer = config.commitments ? Producer.make(Producer.fresh()) : Producer.silent
-  const context = yield* Effect.context<never>()
-  const turn = yield* Semaphore.make(1)
-  const stopped = yield* Deferred.make<void>()
-  let waiting = 0
-  let joined = 0
-  let isClosed = false
+export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | Journal | Scope.Scope> = Effect.gen(
+  function* () {
+    const config = yield* XaseConfig
+    const outbox = yield* Outbox
+    const accounts = yield* Accounts.make
+    const sender = yield* Sender.make(accounts)
+    const journal = yield* Journal
+    const start = journal.producer ?? Producer.fresh()
+    const producer = config.commitments ? Producer.make(start, config.signer) : Producer.silent
+    const context = yield* Effect.context<never>()
+    const clock = yield* Clock.Clock
+    const turn = yield* Semaphore.make(1)
+    const stopped = yield* Deferred.make<void>()
+    let waiting = 0
+    let joined = 0
+    let isClosed = false
 
-  // -- taking records in
+    // -- taking records in
 
-  /** What is to be said of a record before anything is done with it. */
-  const answerAtOnce = (record: LedgerRecord): Result.Result<"Joined", AcceptError> | undefined => {
-    if (isClosed) return Result.fail(new QueueClosed({ started: false }))
-    switch (accounts.standingOf(record)) {
-      case "new":
-        return undefined
-      case "conflict":
-        return Result.fail(new IdempotencyConflict({ idempotencyKey: record.idempotencyKey }))
-      case "under way":
-        joined++
-        return joinedAnswer
+    /** What is to be said of a record before anything is done with it. */
+    const answerAtOnce = (record: LedgerRecord): Result.Result<"Joined", AcceptError> | undefined => {
+      if (isClosed) return Result.fail(new QueueClosed({ started: false }))
+      switch (accounts.standingOf(record)) {
+        case "new":
+          return undefined
+        case "conflict":
+          return Result.fail(new IdempotencyConflict({ idempotencyKey: record.idempotencyKey }))
+        case "under way":
+          joined++
+          return joinedAnswer
+      }
     }
-  }
 
-  const takeIn = (record: LedgerRecord): Result.Result<Acceptance, AcceptError> => {
-    const answer = answerAtOnce(record)
-    if (answer !== undefined) return answer
-    const offer = outbox.offerNow(record)
-    switch (offer._tag) {
-      case "Closed":
-        return Result.fail(new QueueClosed({ started: false }))
-      case "Full":
-        return config.queuePolicy === "backpressure"
-          ? Result.succeed("Wait")
-          : Result.fail(new QueueFull({ dropped: false }))
-      case "Accepted":
+    const takeIn = (record: LedgerRecord): Result.Result<Acceptance, AcceptError> => {
+      const answer = answerAtOnce(record)
+      if (answer !== undefined) return answer
+      const offer = outbox.offerNow(record)
+      switch (offer._tag) {
+        case "Closed":
+          return Result.fail(new QueueClosed({ started: false }))
+        case "Full":
+          return config.queuePolicy === "backpressure"
+            ? Result.succeed("Wait")
+            : Result.fail(new QueueFull({ dropped: false }))
+        case "Accepted":
+          accounts.enter(record)
+          for (const evicted of offer.evicted) accounts.settle(evicted, Outcome.dropped(evicted, "QueueFull", false))
+          Metrics.queueDepth.updateUnsafe(outbox.size().records, context)
+          return accepted
+      }
+    }
+
+    const takeInWaiting = (record: LedgerRecord): Effect.Effect<void, AcceptError> =>
+      Effect.suspend(() => {
+        const answer = takeIn(record)
+        if (Result.isFailure(answer)) return Effect.fail(answer.failure)
+        return answer.success === "Wait" ? Effect.andThen(outbox.room, takeInWaiting(record)) : Effect.void
+      })
+
+    const accept: Service["accept"] = (record) =>
+      Effect.suspend(() => {
+        const answer = acceptNow(record)
+        if (Result.isFailure(answer)) return Effect.fail(answer.failure)
+        if (answer.success !== "Wait") return Effect.void
+        waiting++
+        return turn.withPermit(takeInWaiting(record)).pipe(Effect.ensuring(Effect.sync(() => waiting--)))
+      })
+
+    // Whoever comes while others wait for room waits behind them.
+    const acceptNow: Service["acceptNow"] = (record) => (waiting > 0 ? wait : takeIn(record))
+
+    // -- sending
+
+    /** Makes a span for the delivery, linked to the one that recorded, unless nobody would see it. */
+    const traced = <A, E>(record: LedgerRecord, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      Effect.withFiber((fiber) =>
+        (fiber.cache.tracer ?? Tracer.nativeTracer) === Tracer.nativeTracer
+          ? effect
+          : Effect.withSpan(effect, "xase.deliver", {
+              kind: "client",
+              root: true,
+              links: record.span === undefined ? [] : [{ span: record.span, attributes: {} }],
+              attributes: { "xase.policy": record.policy, "xase.idempotency_key": record.idempotencyKey }
+            })
+      )
+
+    const outcomeOf = (
+      record: LedgerRecord,
+      exit: Exit.Exit<Receipt, DeliveryError>,
+      reason: Outcome.DropReason
+    ): Outcome.Outcome => {
+      if (Exit.isSuccess(exit)) return Outcome.delivered(record, exit.value)
+      const error = Cause.findErrorOption(exit.cause)
+      return Option.isSome(error)
+        ? Outcome.failed(record, error.value)
+        : Outcome.dropped(record, isClosed ? "Shutdown" : reason, true)
+    }
+
+    /** Runs a delivery, which alone can be interrupted, to its outcome; however it ends, the record is settled. */
+    const settling = (
+      record: LedgerRecord,
+      delivery: Effect.Effect<Receipt, DeliveryError>,
+      reason: Outcome.DropReason
+    ): Effect.Effect<Receipt, DeliveryError> =>
+      Effect.interruptible(traced(record, Effect.trackDuration(delivery, Metrics.deliveryTime))).pipe(
+        Effect.onExit((exit) => Effect.sync(() => accounts.settle(record, outcomeOf(record, exit, reason))))
+      )
+
+    /** Notes what is sent and what came back, where there is a journal. */
+    const journaled = (
+      record: LedgerRecord,
+      delivery: Effect.Effect<Receipt, DeliveryError>
+    ): Effect.Effect<Receipt, DeliveryError> => {
+      if (config.journal === undefined) return delivery
+      journal.sent(record, clock.currentTimeMillisUnsafe())
+      return Effect.tap(delivery, (receipt) =>
+        Effect.sync(() => journal.received(record, receipt, clock.currentTimeMillisUnsafe()))
+      )
+    }
+
+    /** Seals the record, now, and sends it when its signature is there. */
+    const sealed = (
+      record: LedgerRecord,
+      delivery: Effect.Effect<Receipt, DeliveryError>,
+      patience: Schedule.Schedule<unknown>
+    ): Effect.Effect<Receipt, DeliveryError> => {
+      const signing = producer.seal(record)
+      if (signing === undefined) return journaled(record, delivery)
+      const warned = Effect.tapError(signing, (error) => Effect.logWarning(`xase: ${error.message}`))
+      return Effect.andThen(
+        Effect.catch(warned, () => Effect.retry(signing, patience)),
+        Effect.suspend(() => journaled(record, delivery))
+      )
+    }
+
+    const deliverNext = Effect.flatMap(outbox.take, (record) => {
+      Metrics.queueDepth.updateUnsafe(outbox.size().records, context)
+      return settling(record, sealed(record, sender.deliver(record), signingPatience), "Shutdown")
+    }).pipe(Effect.catchIf(isNotDone, () => Effect.void))
+
+    const worker = deliverNext.pipe(Effect.uninterruptible, Effect.forever({ disableYield: true }), Effect.ignore)
+
+    const workers: Array<Fiber.Fiber<void>> = []
+    for (let index = 0; index < config.concurrency; index++) workers.push(yield* Effect.forkScoped(worker))
+
+    const deliverUntilStopped = (record: LedgerRecord): Effect.Effect<Receipt, DeliveryError> =>
+      Effect.suspend(() => {
         accounts.enter(record)
-        for (const evicted of offer.evicted) accounts.settle(evicted, Outcome.dropped(evicted, "QueueFull", false))
-        Metrics.queueDepth.updateUnsafe(outbox.size().records, context)
-        return accepted
+        return settling(record, sealed(record, sender.deliverNow(record), signingRetries), "Interrupted")
+      }).pipe(
+        Effect.uninterruptible,
+        Effect.raceFirst(Effect.andThen(Deferred.await(stopped), Effect.fail(new QueueClosed({ started: true }))))
+      )
+
+    const receiptOf = (outcome: Outcome.Outcome): Effect.Effect<Receipt, DeliveryError | AcceptError> => {
+      switch (outcome._tag) {
+        case "Delivered":
+          return Effect.succeed(outcome.receipt)
+        case "Failed":
+          return Effect.fail(outcome.error)
+        case "Dropped":
+          return Effect.fail(
+            outcome.reason === "QueueFull"
+              ? new QueueFull({ dropped: true })
+              : new QueueClosed({ started: outcome.started })
+          )
+      }
+    }
+
+    // -- closing
+
+    const close = yield* Effect.cached(
+      Effect.gen(function* () {
+        isClosed = true
+        yield* outbox.close
+        // The ledger may be back by now; a time that it named itself is kept, though.
+        if (sender.closedBecause() === "outage") sender.wake()
+        yield* Effect.ignore(Effect.interruptible(accounts.flush(config.shutdownTimeout)))
+        yield* Deferred.done(stopped, Exit.void)
+        yield* Fiber.interruptAll(workers)
+        journal.ended(start.sequence + accounts.counts().accepted)
+        for (const record of yield* outbox.drain) {
+          accounts.settle(record, Outcome.dropped(record, "Shutdown", false))
+        }
+      }).pipe(Effect.uninterruptible)
+    )
+
+    // Registered after the workers, so that it runs while they are alive.
+    yield* Effect.addFinalizer(() => close)
+
+    return {
+      acceptNow,
+      accept,
+      deliverNow: (record) =>
+        Effect.suspend((): Effect.Effect<Receipt, DeliveryError | AcceptError> => {
+          const answer = answerAtOnce(record)
+          if (answer === undefined) return deliverUntilStopped(record)
+          return Result.isFailure(answer)
+            ? Effect.fail(answer.failure)
+            : Effect.flatMap(accounts.join(record), receiptOf)
+        }),
+      flush: accounts.flush,
+      stats: () => {
+        const { bytes, records } = outbox.size()
+        return {
+          ...accounts.counts(),
+          pending: records,
+          inFlight: accounts.unsettled() - records,
+          pendingBytes: bytes,
+          joined,
+          retries: sender.retries(),
+          state: sender.closedBecause() ?? "flowing",
+          closed: isClosed
+        }
+      },
+      outcomes: accounts.outcomes,
+      close,
+      wake: Effect.sync(sender.wake)
     }
   }
-
-  const takeInWaiting = (record: LedgerRecord): Effect.Effect<void, AcceptError> =>
-    Effect.suspend(() => {
-      const answer = takeIn(record)
-      if (Result.isFailure(answer)) return Effect.fail(answer.failure)
-      return answer.success === "Wait" ? Effect.andThen(outbox.room, takeInWaiting(record)) : Effect.void
-    })
-
-  const accept: Service["accept"] = (record) =>
-    Effect.suspend(() => {
-      const answer = acceptNow(record)
-      if (Result.isFailure(answer)) return Effect.fail(answer.failure)
-      if (answer.success !== "Wait") return Effect.void
-      waiting++
-      return turn.withPermit(takeInWaiting(record)).pipe(Effect.ensuring(Effect.sync(() => waiting--)))
-    })
-
-  // Whoever comes while others wait for room waits behind them.
-  const acceptNow: Service["acceptNow"] = (record) => (waiting > 0 ? wait : takeIn(record))
-
-  // -- sending
-
-  /** Makes a span for the delivery, linked to the one that recorded, unless nobody would see it. */
-  const traced = <A, E>(record: LedgerRecord, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.withFiber((fiber) =>
-      (fiber.cache.tracer ?? Tracer.nativeTracer) === Tracer.nativeTracer
-        ? effect
-        : Effect.withSpan(effect, "xase.deliver", {
-            kind: "client",
-            root: true,
-            links: record.span === undefined ? [] : [{ span: record.span, attributes: {} }],
-            attributes: { "xase.policy": record.policy, "xase.idempotency_key": record.idempotencyKey }
-          })
-    )
-
-  const outcomeOf = (
-    record: LedgerRecord,
-    exit: Exit.Exit<Receipt, DeliveryError>,
-    reason: Outcome.DropReason
-  ): Outcome.Outcome => {
-    if (Exit.isSuccess(exit)) return Outcome.delivered(record, exit.value)
-    const error = Cause.findErrorOption(exit.cause)
-    return Option.isSome(error)
-      ? Outcome.failed(record, error.value)
-      : Outcome.dropped(record, isClosed ? "Shutdown" : reason, true)
-  }
-
-  /** Runs a delivery, which alone can be interrupted, to its outcome; however it ends, the record is settled. */
-  const settling = (
-    record: LedgerRecord,
-    delivery: Effect.Effect<Receipt, DeliveryError>,
-    reason: Outcome.DropReason
-  ): Effect.Effect<Receipt, DeliveryError> =>
-    Effect.interruptible(traced(record, Effect.trackDuration(delivery, Metrics.deliveryTime))).pipe(
-      Effect.onExit((exit) => Effect.sync(() => accounts.settle(record, outcomeOf(record, exit, reason))))
-    )
-
-  const deliverNext = Effect.flatMap(outbox.take, (record) => {
-    Metrics.queueDepth.updateUnsafe(outbox.size().records, context)
-    producer.seal(record)
-    return settling(record, sender.deliver(record), "Shutdown")
-  }).pipe(Effect.catchIf(isNotDone, () => Effect.void))
-
-  const worker = deliverNext.pipe(Effect.uninterruptible, Effect.forever({ disableYield: true }), Effect.ignore)
-
-  const workers: Array<Fiber.Fiber<void>> = []
-  for (let index = 0; index < config.concurrency; index++) workers.push(yield* Effect.forkScoped(worker))
-
-  const deliverUntilStopped = (record: LedgerRecord): Effect.Effect<Receipt, DeliveryError> =>
-    Effect.suspend(() => {
-      accounts.enter(record)
-      producer.seal(record)
-      return settling(record, sender.deliverNow(record), "Interrupted")
-    }).pipe(
-      Effect.uninterruptible,
-      Effect.raceFirst(Effect.andThen(Deferred.await(stopped), Effect.fail(new QueueClosed({ started: true }))))
-    )
-
-  const receiptOf = (outcome: Outcome.Outcome): Effect.Effect<Receipt, DeliveryError | AcceptError> => {
-    switch (outcome._tag) {
-      case "Delivered":
-        return Effect.succeed(outcome.receipt)
-      case "Failed":
-        return Effect.fail(outcome.error)
-      case "Dropped":
-        return Effect.fail(
-          outcome.reason === "QueueFull"
-            ? new QueueFull({ dropped: true })
-            : new QueueClosed({ started: outcome.started })
-        )
-    }
-  }
-
-  // -- closing
-
-  const close = yield* Effect.cached(
-    Effect.gen(function* () {
-      isClosed = true
-      yield* outbox.close
-      // The ledger may be back by now; a time that it named itself is kept, though.
-      if (sender.closedBecause() === "outage") sender.wake()
-      yield* Effect.ignore(Effect.interruptible(accounts.flush(config.shutdownTimeout)))
-      yield* Deferred.done(stopped, Exit.void)
-      yield* Fiber.interruptAll(workers)
-      for (const record of yield* outbox.drain) {
-        accounts.settle(record, Outcome.dropped(record, "Shutdown", false))
-      }
-    }).pipe(Effect.uninterruptible)
-  )
-
-  // Registered after the workers, so that it runs while they are alive.
-  yield* Effect.addFinalizer(() => close)
-
-  return {
-    acceptNow,
-    accept,
-    deliverNow: (record) =>
-      Effect.suspend((): Effect.Effect<Receipt, DeliveryError | AcceptError> => {
-        const answer = answerAtOnce(record)
-        if (answer === undefined) return deliverUntilStopped(record)
-        return Result.isFailure(answer) ? Effect.fail(answer.failure) : Effect.flatMap(accounts.join(record), receiptOf)
-      }),
-    flush: accounts.flush,
-    stats: () => {
-      const { bytes, records } = outbox.size()
-      return {
-        ...accounts.counts(),
-        pending: records,
-        inFlight: accounts.unsettled() - records,
-        pendingBytes: bytes,
-        joined,
-        retries: sender.retries(),
-        state: sender.closedBecause() ?? "flowing",
-        closed: isClosed
-      }
-    },
-    outcomes: accounts.outcomes,
-    close,
-    wake: Effect.sync(sender.wake)
-  }
-})
+)
 
 const accepted = Result.succeed("Accepted" as const)
 const joinedAnswer = Result.succeed("Joined" as const)
 const wait = Result.succeed("Wait" as const)
 
+/** A key store that is away is waited for like a ledger that is: the record keeps its place. */
+const signingPatience = Schedule.min([Schedule.exponential("100 millis", 3), Schedule.spaced("30 seconds")])
+
+/** Whoever waits for a receipt waits for three more attempts. */
+const signingRetries = Schedule.exponential("100 millis", 3).pipe(Schedule.upTo({ times: 3 }))
+
 const isNotDone = (error: DeliveryError | Cause.Done): error is DeliveryError => !Cause.isDone(error)
 
 /** {@link make} as a layer. */
-export const layer: Layer.Layer<Delivery, never, XaseConfig | Ledger | Outbox> = Layer.effect(Delivery, make)
+export const layer: Layer.Layer<Delivery, never, XaseConfig | Ledger | Outbox | Journal> = Layer.effect(Delivery, make)

@@ -5,9 +5,13 @@
  * hashes cost the application's call nothing. A record that is dropped before it is sent leaves a gap in the sequence but
  * none in the chain of hashes: an auditor can tell what a full outbox lost from what somebody removed.
  */
+import * as Effect from "effect/Effect"
+import type { CommitmentSignature } from "./Commitment.ts"
 import * as Commitment from "./Commitment.ts"
 import { bodyOf, type Draft, frameOf, type LedgerRecord } from "./LedgerRecord.ts"
 import { sha256Hex } from "./Sha256.ts"
+import type { Signer } from "./Signer.ts"
+import type { SigningFailed } from "./XaseError.ts"
 
 /** Where a producer's chain stands. */
 export interface ProducerState {
@@ -20,45 +24,49 @@ export interface ProducerState {
 
 /** See the module. */
 export interface Producer {
-  /** Completes the body. A record that is sealed already, having been stored that way, stays as it is. */
-  readonly seal: (record: LedgerRecord) => void
+  /**
+   * Completes the body at once and answers `undefined`, or, where a signature has to be waited for, answers the rest of the
+   * work. Its place in the chain is fixed with the call. A record that is sealed already, having been stored that way,
+   * stays as it is.
+   */
+  readonly seal: (record: LedgerRecord) => Effect.Effect<void, SigningFailed> | undefined
 }
 
 /** What the evidence adds to a body at most, beside the committed decision. */
-export const evidenceBytes =
-  Commitment.writeEvidence(
-    Commitment.write({
-      input: "",
-      output: "",
-      context: "",
-      decision: "",
-      producer: "-".repeat(36),
-      sequence: Number.MAX_SAFE_INTEGER,
-      previousHash: "-".repeat(64)
-    }),
-    undefined
-  ).length + `"${Commitment.evidenceKey}":,`.length
+export const evidenceBytes = (signer: Signer | undefined): number => {
+  const commitment = Commitment.write({
+    input: "",
+    output: "",
+    context: "",
+    decision: "",
+    producer: "-".repeat(36),
+    sequence: Number.MAX_SAFE_INTEGER,
+    previousHash: "-".repeat(64)
+  })
+  const signature = signer === undefined ? undefined : { keyId: signer.keyId, signature: "-".repeat(88) }
+  return Commitment.writeEvidence(commitment, signature).length + `"${Commitment.evidenceKey}":,`.length
+}
 
 /** A state that no record was made from yet. */
 export const fresh = (): ProducerState => ({ producer: globalThis.crypto.randomUUID(), sequence: 0, head: null })
 
 /** Writes no commitments. */
 export const silent: Producer = {
-  seal: (record) => {
-    if (record.draft !== undefined) complete(record, bodyOf(record.draft, undefined))
-  }
+  seal: (record) => (record.draft === undefined ? undefined : complete(record, bodyOf(record.draft, undefined)))
 }
 
 /** Goes on from a state: `record.sequence`, which counts from 1 in each process, follows the state's. */
-export const make = (state: ProducerState): Producer => {
+export const make = (state: ProducerState, signer?: Signer): Producer => {
   let head = state.head
   return {
     seal: (record) => {
       const { draft } = record
-      if (draft === undefined) return
+      if (draft === undefined) return undefined
       const commitment = commit(draft, state.producer, state.sequence + record.sequence, head)
       head = sha256Hex(commitment)
-      complete(record, bodyOf(draft, Commitment.writeEvidence(commitment, undefined)))
+      const finish = (signature?: CommitmentSignature): undefined =>
+        complete(record, bodyOf(draft, Commitment.writeEvidence(commitment, signature)))
+      return signer === undefined ? finish() : Effect.map(signer.sign(commitment), finish)
     }
   }
 }
@@ -74,7 +82,7 @@ const commit = (draft: Draft, producer: string, sequence: number, previousHash: 
     previousHash
   })
 
-const complete = (record: LedgerRecord, body: string): void => {
+const complete = (record: LedgerRecord, body: string): undefined => {
   record.body = body
   record.draft = undefined
 }

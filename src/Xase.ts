@@ -17,6 +17,7 @@ import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Decision } from "./Decision.ts"
 import * as Delivery from "./Delivery.ts"
+import * as Journal from "./Journal.ts"
 import * as Ledger from "./Ledger.ts"
 import * as LedgerRecord from "./LedgerRecord.ts"
 import * as Outbox from "./Outbox.ts"
@@ -153,7 +154,7 @@ const makeRecorder = Effect.gen(function* () {
     redactions: config.redactions,
     redact: config.redact,
     maxRecordBytes: config.maxRecordBytes,
-    evidenceBytes: config.commitments ? evidenceBytes : 0
+    evidenceBytes: config.commitments ? evidenceBytes(config.signer) : 0
   }
   warmUp(encoding)
   return CurrentRecorder.of({
@@ -181,11 +182,16 @@ const warmUp = (encoding: LedgerRecord.Encoding): void => {
   }
 }
 
-/** The {@link Recorder} with its delivery and an outbox in memory, over a ledger. */
-export const layerRecorder: Layer.Layer<CurrentRecorder, never, Ledger.Ledger | XaseConfig.XaseConfig> = Layer.effect(
-  CurrentRecorder,
-  makeRecorder
-).pipe(Layer.provide(Delivery.layer), Layer.provide(Outbox.layerMemory))
+/** The {@link Recorder} with its delivery, an outbox in memory and the journal of the settings, over a ledger. */
+export const layerRecorder: Layer.Layer<
+  CurrentRecorder | Journal.Journal,
+  ConfigurationError,
+  Ledger.Ledger | XaseConfig.XaseConfig
+> = Layer.effect(CurrentRecorder, makeRecorder).pipe(
+  Layer.provide(Delivery.layer),
+  Layer.provide(Outbox.layerMemory),
+  Layer.provideMerge(Journal.layer)
+)
 
 const defaultFlushTimeout = Duration.seconds(5)
 

@@ -15,6 +15,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { Decision } from "./Decision.ts"
 import * as Redaction from "./Redaction.ts"
+import * as Signer from "./Signer.ts"
 import { ConfigurationError } from "./XaseError.ts"
 
 /** What happens to a decision when the outbox is full. */
@@ -63,6 +64,13 @@ export interface Options {
    * Default true.
    */
   readonly commitments?: boolean | undefined
+  /** The customer's own key (Ed25519), which signs each commitment before it is sent. Default none. */
+  readonly signer?: Signer.SignerOptions | undefined
+  /**
+   * A file in which the client notes hashes and receipts of what it sent (never payloads), or `:memory:`. `XASE_JOURNAL`.
+   * Default none.
+   */
+  readonly journal?: string | undefined
   /** More request headers. Those of authentication, idempotency and content cannot be replaced. */
   readonly headers?: { readonly [name: string]: string } | undefined
   /**
@@ -91,6 +99,8 @@ export interface Settings {
   readonly environment: string
   readonly runtimeContext: boolean
   readonly commitments: boolean
+  readonly signer: Signer.Signer | undefined
+  readonly journal: string | undefined
   readonly headers: { readonly [name: string]: string }
   readonly redactions: Redaction.Redactions
   readonly redact: ((decision: Decision) => Decision) | undefined
@@ -122,10 +132,19 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     })
   }
   const redact = options.redact
+  const timeout = yield* setting("timeout", "XASE_TIMEOUT", positiveDuration, Duration.seconds(3))
+  const commitments = yield* setting("commitments", undefined, boolean, true)
+  if (!commitments && options.signer !== undefined) {
+    return yield* new ConfigurationError({
+      setting: "signer",
+      problem: "is given, but commitments is false",
+      fix: "What a signer signs is the commitment: leave commitments on, or the signer away."
+    })
+  }
   return {
     apiKey,
     baseUrl: yield* setting("baseUrl", "XASE_BASE_URL", ledgerUrl(allowInsecure), "http://localhost:3000/api/xase/v1"),
-    timeout: yield* setting("timeout", "XASE_TIMEOUT", positiveDuration, Duration.seconds(3)),
+    timeout,
     maxRetries: yield* setting("maxRetries", "XASE_MAX_RETRIES", integerFrom(0), 3),
     maxRetryAfter: yield* setting("maxRetryAfter", undefined, duration, Duration.minutes(1)),
     outage: yield* setting("outage", undefined, oneOf<OutagePolicy>("hold", "fail"), "hold"),
@@ -142,7 +161,9 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     shutdownTimeout: yield* setting("shutdownTimeout", "XASE_SHUTDOWN_TIMEOUT", duration, Duration.seconds(2)),
     environment: yield* setting("environment", "XASE_ENV", name, yield* nodeEnvironment),
     runtimeContext: yield* setting("runtimeContext", undefined, boolean, true),
-    commitments: yield* setting("commitments", undefined, boolean, true),
+    commitments,
+    signer: options.signer === undefined ? undefined : yield* Signer.make(options.signer, timeout),
+    journal: yield* setting("journal", "XASE_JOURNAL", name, undefined),
     headers: yield* setting("headers", undefined, ownHeaders, {}),
     redactions: typeof redact === "function" ? {} : yield* setting("redact", undefined, redactionPaths, {}),
     redact: typeof redact === "function" ? redact : undefined

@@ -255,6 +255,21 @@ export class QueueClosed extends Schema.TaggedError<QueueClosed>()("QueueClosed"
   }
 }
 
+/**
+ * The customer's key did not sign the commitment of a record, so nothing was sent: a signed ledger must not have unsigned
+ * evidence. `reason` is the name of what the signer threw.
+ */
+export class SigningFailed extends Schema.TaggedError<SigningFailed>()("SigningFailed", {
+  keyId: Schema.String,
+  reason: Schema.String
+}) {
+  readonly code = "SIGNING_FAILED"
+  readonly evidence: EvidenceState = "not recorded"
+  override get message() {
+    return `The key ${this.keyId} did not sign (${this.reason}). The record was not sent. Check the signer of the client.`
+  }
+}
+
 /** `flush` did not finish in time; `remaining` records are still on their way and go on being sent. */
 export class FlushTimeout extends Schema.TaggedError<FlushTimeout>()("FlushTimeout", {
   remaining: Schema.Number,
@@ -304,6 +319,7 @@ export type LedgerError =
 export type DeliveryError =
   | Exclude<LedgerError, InvalidResponse | NetworkError | RequestTimeout | ServerError>
   | MaxRetriesExceeded
+  | SigningFailed
   | QueueClosed
 
 /** Why `record` did not take a decision. */

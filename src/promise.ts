@@ -16,6 +16,7 @@ import * as Schema from "effect/Schema"
 import { CurrentObserver, type Observer } from "./Accounts.ts"
 import type { Decision } from "./Decision.ts"
 import type { Stats } from "./Delivery.ts"
+import type { Journal } from "./Journal.ts"
 import { Ledger, layer as layerLedger } from "./Ledger.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 import type { Dropped, Settled } from "./Outcome.ts"
@@ -172,7 +173,7 @@ const dropError = ({ reason, started }: Dropped) =>
  * ```
  */
 export class XaseClient implements AsyncDisposable {
-  readonly #runtime: ManagedRuntime.ManagedRuntime<CurrentRecorder | Ledger, never>
+  readonly #runtime: ManagedRuntime.ManagedRuntime<CurrentRecorder | Journal | Ledger, ConfigurationError>
   readonly #recorder: Recorder
   readonly #ledger: Ledger["Service"]
   readonly #callbacks: Callbacks
@@ -201,7 +202,7 @@ export class XaseClient implements AsyncDisposable {
       )
     )
     // All of this is made without waiting; the connection pool comes with the first request.
-    const [recorder, ledger] = this.#runtime.runSync(Effect.all([CurrentRecorder, Ledger]))
+    const [recorder, ledger] = orThrow(this.#runtime.runSyncExit(Effect.all([CurrentRecorder, Ledger])))
     this.#recorder = recorder
     this.#ledger = ledger
     this.#exit = {

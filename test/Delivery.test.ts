@@ -6,6 +6,7 @@ import { Clock, Duration, Effect, Exit, Fiber, Layer, Random, Result, Scope } fr
 import { TestClock } from "effect/testing"
 import { CurrentObserver } from "../src/Accounts.ts"
 import { Delivery, layer } from "../src/Delivery.ts"
+import * as Journal from "../src/Journal.ts"
 import { Ledger } from "../src/Ledger.ts"
 import * as LedgerRecord from "../src/LedgerRecord.ts"
 import * as Outbox from "../src/Outbox.ts"
@@ -79,7 +80,7 @@ const setUp = Effect.fnUntraced(function* (
   })
   const context = yield* Layer.buildWithScope(
     layer.pipe(
-      Layer.provide([ledger, Outbox.layerMemory]),
+      Layer.provide([ledger, Outbox.layerMemory, Journal.layer]),
       Layer.provide([
         XaseConfig.layer({ apiKey, ...options }),
         Layer.succeed(CurrentObserver, {

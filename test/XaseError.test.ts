@@ -257,6 +257,14 @@ const table: ReadonlyArray<
     ["Setting apiKey is wrong. Mend it."]
   ],
   [
+    new XaseError.SigningFailed({ keyId: "risk-2026", reason: "TimeoutError" }),
+    "SigningFailed",
+    "SIGNING_FAILED",
+    undefined,
+    "not recorded",
+    ["risk-2026", "TimeoutError", "not sent", "Check the signer"]
+  ],
+  [
     new XaseError.ConfigurationError({ setting: "timeout", problem: "is missing", fix: "Set it." }),
     "ConfigurationError",
     "CONFIGURATION_ERROR",

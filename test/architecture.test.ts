@@ -24,22 +24,27 @@ const floors: ReadonlyArray<readonly [name: string, rooms: ReadonlyArray<string>
       "RecordsPage",
       "Redaction",
       "RuntimeContext",
-      "Verification"
+      "Signer",
+      "Verification",
+      "verify/"
     ]
   ],
   ["settings", ["XaseConfig"]],
-  ["ways out", ["Ledger", "ledger/", "Transport", "NodeTransport", "Outbox", "outbox/", "RetryPolicy"]],
-  ["delivery", ["Accounts", "Delivery", "DeliveryGate", "KnownKeys", "Metrics", "Producer", "RetryBudget", "Sender"]],
+  ["ways out", ["sql/", "Ledger", "ledger/", "Transport", "NodeTransport", "Outbox", "outbox/", "RetryPolicy"]],
+  [
+    "delivery",
+    ["Accounts", "Delivery", "DeliveryGate", "Journal", "KnownKeys", "Metrics", "Producer", "RetryBudget", "Sender"]
+  ],
   ["service", ["Xase"]],
-  ["doors", ["XaseLive", "index", "promise", "promise/", "testing", "cli", "cli/"]]
+  ["doors", ["XaseLive", "index", "promise", "promise/", "testing", "verify", "cli", "cli/"]]
 ]
 
 /** The embedded ledger stands beside the house, on the words that it shares with the client and the package's own version. */
 const ledgerServer = "ledger-server/"
-const sharedWithLedgerServer = ["Decision", "Evidence", "Receipt", "Sha256", "Version"]
+const sharedWithLedgerServer = ["Decision", "Evidence", "Receipt", "Sha256", "Version", "sql/"]
 
 /** What the package exports: nothing inside imports it. */
-const doors = ["index", "promise", "testing", "cli"]
+const doors = ["index", "promise", "testing", "verify", "cli"]
 
 /** A folder named like a module is that module's own business. */
 const owners: ReadonlyArray<readonly [folder: string, owner: string]> = [
@@ -54,11 +59,11 @@ const privileges: ReadonlyArray<
 > = [
   [/^effect\/http\//, ["Transport", "ledger/", ledgerServer], ["Xase"]],
   [/^effect\/http-api\//, [ledgerServer]],
-  [/^effect\/(persistence|sql)\//, ["outbox/", ledgerServer]],
+  [/^effect\/(persistence|sql)\//, ["outbox/", "sql/", ledgerServer]],
   [/^effect\/cli\//, ["cli", "cli/"]],
   [
     /^(node:|@effect\/platform-node|undici$)/,
-    ["NodeTransport", "promise", "promise/", "outbox/", ledgerServer, "cli", "cli/"]
+    ["NodeTransport", "promise", "promise/", "outbox/", "sql/", ledgerServer, "cli", "cli/"]
   ]
 ]
 

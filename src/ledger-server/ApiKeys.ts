@@ -11,7 +11,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { NodeSqlite, type Row } from "./NodeSqlite.ts"
+import { NodeSqlite } from "../sql/NodeSqlite.ts"
+import type { Row } from "../sql/Sqlite.ts"
 
 /** What a key may be allowed to do. Every valid key may list records. */
 export const permissions = ["ingest", "export", "verify"] as const

@@ -5,9 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type { SqlClient } from "effect/sql/SqlClient"
+import * as NodeSqlite from "../sql/NodeSqlite.ts"
 import { LedgerStartFailed } from "./LedgerSettings.ts"
 import * as Migrations from "./Migrations.ts"
-import * as NodeSqlite from "./NodeSqlite.ts"
 
 /** What the innermost cause of an error says. */
 export const rootMessage = (error: unknown): string => {

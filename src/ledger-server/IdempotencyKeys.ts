@@ -5,7 +5,7 @@
  * nothing, and a record without its key cannot exist.
  */
 import { sha256Hex } from "../Sha256.ts"
-import type { Service as Sqlite } from "./NodeSqlite.ts"
+import type { Sqlite } from "../sql/Sqlite.ts"
 
 /** How long a key is remembered, in milliseconds. */
 export const lifetime = 24 * 3_600_000

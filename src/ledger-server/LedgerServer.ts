@@ -17,6 +17,7 @@ import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
+import * as NodeSqlite from "../sql/NodeSqlite.ts"
 import * as AdminRoutes from "./AdminRoutes.ts"
 import { LedgerApi } from "./Api.ts"
 import * as ApiKeys from "./ApiKeys.ts"
@@ -35,7 +36,6 @@ import {
   make as makeSettings,
   type Settings
 } from "./LedgerSettings.ts"
-import * as NodeSqlite from "./NodeSqlite.ts"
 import { basePath, Origin } from "./Origin.ts"
 import * as Pages from "./pages/Pages.ts"
 import * as Recorder from "./Recorder.ts"

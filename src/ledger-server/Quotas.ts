@@ -1,7 +1,7 @@
 /**
  * The plan quota: so many `POST /records` per tenant, refused bodies included, replays not.
  */
-import type { Service as Sqlite } from "./NodeSqlite.ts"
+import type { Sqlite } from "../sql/Sqlite.ts"
 
 /** How much of its plan a tenant has used, as the ledger writes it. */
 export interface Usage {

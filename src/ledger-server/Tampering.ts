@@ -6,8 +6,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { Sqlite } from "../sql/Sqlite.ts"
 import { immutabilityTriggers } from "./Migrations.ts"
-import type { Service as Sqlite } from "./NodeSqlite.ts"
 import * as TransactionId from "./TransactionId.ts"
 
 /** The fields of a record that can be edited. */

@@ -1,18 +1,11 @@
 /**
- * SQLite through Node's built-in driver: one connection, seen in two ways.
+ * SQLite through Node's built-in driver as Effect knows databases: one connection, seen in two ways.
  *
  * `SqlClient` is what everybody knows: effects, transactions over several of them, migrations. `NodeSqlite` is the same
- * connection without effects: statements are prepared once and run at once, and a transaction is one synchronous
- * function. What happens inside it is alone in this process because nothing else runs meanwhile, and alone in the file
- * because it begins with a write lock. The append path of the ledger is written that way.
- *
- * No `SqlClient` transaction may be open while `NodeSqlite.transaction` runs: they share the connection. The ledger uses
- * the former only for its migrations, before it takes its first request.
- *
- * The file lives in write-ahead mode with `synchronous = NORMAL`: a killed process loses nothing that it answered, a
- * power cut may lose the last moments before it.
+ * connection without effects, see `Sqlite`. No `SqlClient` transaction may be open while `Sqlite.transaction` runs: they
+ * share the connection. The ledger uses the former only for its migrations, before it takes its first request.
  */
-import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite"
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,26 +17,10 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import * as SqlError from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
-
-/** A row as the driver returns it. */
-export type Row = Record<string, SQLOutputValue>
-
-/** The connection without effects. Every function may throw what SQLite throws. */
-export interface Service {
-  /** Runs a statement for its effect and answers how many rows it changed. */
-  readonly run: (sql: string, ...parameters: ReadonlyArray<SQLInputValue>) => number
-  /** The first row, if there is one. */
-  readonly get: (sql: string, ...parameters: ReadonlyArray<SQLInputValue>) => Row | undefined
-  /** All rows. */
-  readonly all: (sql: string, ...parameters: ReadonlyArray<SQLInputValue>) => ReadonlyArray<Row>
-  /** Runs several statements that take no parameters. */
-  readonly script: (sql: string) => void
-  /** Runs a synchronous function under a write lock: committed when it returns, rolled back when it throws. */
-  readonly transaction: <A>(body: () => A) => A
-}
+import { open, type Row, type Sqlite, type Statements } from "./Sqlite.ts"
 
 /** The connection without effects, as a service. */
-export class NodeSqlite extends Context.Service<NodeSqlite, Service>()("xase-sdk/NodeSqlite") {}
+export class NodeSqlite extends Context.Service<NodeSqlite, Sqlite>()("xase-sdk/NodeSqlite") {}
 
 /**
  * Opens the database and provides it as `NodeSqlite` and as `SqlClient`.
@@ -53,60 +30,14 @@ export class NodeSqlite extends Context.Service<NodeSqlite, Service>()("xase-sdk
 export const layer = (filename: string): Layer.Layer<NodeSqlite | SqlClient.SqlClient, SqlError.SqlError> =>
   Layer.effectContext(
     Effect.gen(function* () {
-      const database = yield* Effect.acquireRelease(
+      const { database, sqlite, statement } = yield* Effect.acquireRelease(
         attempt("open", () => open(filename)),
-        (opened) => Effect.sync(() => opened.close())
+        (opened) => Effect.sync(() => opened.database.close())
       )
-      const statement = cachedStatements(database)
       const client = yield* makeClient(database, statement)
-      return Context.make(NodeSqlite, makeService(database, statement)).pipe(Context.add(SqlClient.SqlClient, client))
+      return Context.make(NodeSqlite, sqlite).pipe(Context.add(SqlClient.SqlClient, client))
     })
   ).pipe(Layer.provide(Reactivity.layer))
-
-type Statements = (sql: string) => StatementSync
-
-const open = (filename: string): DatabaseSync => {
-  // Loaded here and not with the module: Node 22 warns of an experimental feature when it loads the driver.
-  const { DatabaseSync } = process.getBuiltinModule("node:sqlite")
-  const database = new DatabaseSync(filename, { timeout: 5000 })
-  try {
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
-    database.exec("PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY")
-    return database
-  } catch (cause) {
-    database.close()
-    throw cause
-  }
-}
-
-const cachedStatements = (database: DatabaseSync): Statements => {
-  const prepared = new Map<string, StatementSync>()
-  return (sql) => {
-    const known = prepared.get(sql)
-    if (known !== undefined) return known
-    const fresh = database.prepare(sql)
-    prepared.set(sql, fresh)
-    return fresh
-  }
-}
-
-const makeService = (database: DatabaseSync, statement: Statements): Service => ({
-  run: (sql, ...parameters) => Number(statement(sql).run(...parameters).changes),
-  get: (sql, ...parameters) => statement(sql).get(...parameters),
-  all: (sql, ...parameters) => statement(sql).all(...parameters),
-  script: (sql) => database.exec(sql),
-  transaction: (body) => {
-    statement("BEGIN IMMEDIATE").run()
-    try {
-      const result = body()
-      statement("COMMIT").run()
-      return result
-    } catch (cause) {
-      if (database.isTransaction) statement("ROLLBACK").run()
-      throw cause
-    }
-  }
-})
 
 const makeClient = Effect.fnUntraced(function* (database: DatabaseSync, statement: Statements) {
   const connection: Connection = {
