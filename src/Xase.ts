@@ -26,7 +26,7 @@ import { evidenceBytes } from "./Producer.ts"
 import type { Receipt } from "./Receipt.ts"
 import * as RuntimeContext from "./RuntimeContext.ts"
 import * as Transport from "./Transport.ts"
-import type { Verification } from "./Verification.ts"
+import * as Verifier from "./Verifier.ts"
 import * as XaseConfig from "./XaseConfig.ts"
 import {
   ConfigurationError,
@@ -80,8 +80,17 @@ export interface Service {
    * with the client.
    */
   readonly outcomes: Stream.Stream<Outcome>
-  /** Asks the ledger to verify one of its records. */
-  readonly verify: (transactionId: string) => Effect.Effect<Verification, VerifyError>
+  /**
+   * Verifies a record with all that this client knows of it, its journal above all, and believes the ledger nothing. With
+   * the decision that it should hold, also that the record was made of it.
+   *
+   * **Example**
+   *
+   * ```ts
+   * const { sentence, verdict } = yield* xase.verify(receipt.transactionId, decision)
+   * ```
+   */
+  readonly verify: (transactionId: string, decision?: Decision) => Effect.Effect<Verifier.Verified, VerifyError>
   /** Uses another API key from now on; records that were held because the old one was refused are sent at once. */
   readonly setApiKey: (apiKey: string | Redacted.Redacted<string>) => Effect.Effect<void, ConfigurationError>
 }
@@ -141,6 +150,8 @@ export interface Recorder {
     span: Tracer.AnySpan | undefined
   ) => Result.Result<LedgerRecord.LedgerRecord, ValidationError | InvalidIdempotencyKey>
   readonly delivery: Delivery.Service
+  /** See `Xase.verify`. */
+  readonly verify: Service["verify"]
 }
 
 /** See {@link Recorder}. */
@@ -148,6 +159,8 @@ export class CurrentRecorder extends Context.Service<CurrentRecorder, Recorder>(
 
 const makeRecorder = Effect.gen(function* () {
   const config = yield* XaseConfig.XaseConfig
+  const journal = yield* Journal.Journal
+  const ledger = yield* Ledger.Ledger
   const delivery = yield* Delivery.Delivery
   const encoding: LedgerRecord.Encoding = {
     runtimeContext: config.runtimeContext ? RuntimeContext.make(config.environment) : {},
@@ -164,18 +177,30 @@ const makeRecorder = Effect.gen(function* () {
         ? Result.fail(deadline.failure)
         : LedgerRecord.make(decision, { now, span, idempotencyKey, timeout: deadline.success }, encoding)
     },
-    delivery
+    delivery,
+    verify: (transactionId, decision) =>
+      decision === undefined
+        ? Verifier.verify(ledger, journal, transactionId)
+        : Effect.flatMap(Effect.fromResult(LedgerRecord.make(decision, nobody, encoding)), ({ draft }) =>
+            Verifier.verify(ledger, journal, transactionId, draft === undefined ? undefined : Verifier.knownFrom(draft))
+          )
   })
 })
+
+const nobody: LedgerRecord.Circumstances = {
+  now: 0,
+  span: undefined,
+  idempotencyKey: undefined,
+  timeout: undefined
+}
 
 /**
  * Makes two records for nobody, one with a derived key and one with a fresh one: the first use of the runtime's digest and
  * randomness costs milliseconds, which belong to the start of the application and not to its first decision.
  */
 const warmUp = (encoding: LedgerRecord.Encoding): void => {
-  const circumstances = { now: 0, span: undefined, idempotencyKey: undefined, timeout: undefined }
   for (const transactionId of ["warm-up", undefined]) {
-    LedgerRecord.make({ policy: "warm-up", input: {}, output: {}, transactionId }, circumstances, {
+    LedgerRecord.make({ policy: "warm-up", input: {}, output: {}, transactionId }, nobody, {
       ...encoding,
       redact: undefined
     })
@@ -196,7 +221,7 @@ export const layerRecorder: Layer.Layer<
 const defaultFlushTimeout = Duration.seconds(5)
 
 const make = Effect.gen(function* () {
-  const { delivery, makeRecord } = yield* CurrentRecorder
+  const { delivery, makeRecord, verify } = yield* CurrentRecorder
   const ledger = yield* Ledger.Ledger
 
   const recordOf = (decision: Decision, options: RecordOptions = {}) =>
@@ -212,7 +237,7 @@ const make = Effect.gen(function* () {
     flush: (timeout = defaultFlushTimeout) => delivery.flush(Duration.fromInputUnsafe(timeout)),
     stats: Effect.sync(delivery.stats),
     outcomes: delivery.outcomes,
-    verify: ledger.verify,
+    verify,
     setApiKey: (apiKey) =>
       Effect.flatMap(XaseConfig.apiKeyFrom(apiKey), ledger.setApiKey).pipe(Effect.andThen(delivery.wake))
   })

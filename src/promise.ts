@@ -25,6 +25,7 @@ import * as UnrefClock from "./promise/UnrefClock.ts"
 import * as XaseError from "./promise/XaseError.ts"
 import { type Receipt, ReceiptFromLedger, type ReceiptJson } from "./Receipt.ts"
 import { VerificationFromLedger, type VerificationJson } from "./Verification.ts"
+import type { Verdict } from "./verify/Verdict.ts"
 import { CurrentRecorder, layerRecorder, type Recorder } from "./Xase.ts"
 import * as XaseConfig from "./XaseConfig.ts"
 import { type ConfigurationError, QueueClosed, QueueFull } from "./XaseError.ts"
@@ -35,6 +36,7 @@ export type { Settled } from "./Outcome.ts"
 export { XaseError } from "./promise/XaseError.ts"
 export type { ReceiptJson } from "./Receipt.ts"
 export type { VerificationJson } from "./Verification.ts"
+export type { Problem, Reason, Verdict } from "./verify/Verdict.ts"
 
 /** A decision; see `Decision` for its fields. */
 export type RecordPayload = Decision
@@ -42,6 +44,13 @@ export type RecordPayload = Decision
 /** The ledger's receipt, as the ledger writes it. */
 export interface RecordResult extends ReceiptJson {
   readonly success: true
+}
+
+/** What is known of a record: the verdict, and what the ledger says of itself. */
+export interface VerifyResult extends Verdict {
+  readonly transactionId: string
+  /** Absent when the ledger has no such record any more. */
+  readonly ledger: VerificationJson | undefined
 }
 
 /** What can be said about one call of `record`. */
@@ -273,9 +282,17 @@ export class XaseClient implements AsyncDisposable {
     return { ...stats, size: stats.pending, processing: stats.inFlight > 0 }
   }
 
-  /** Asks the ledger to verify one of its records; the answer is the ledger's own. */
-  verify(transactionId: string): Promise<VerificationJson> {
-    return handled(this.#run(this.#ledger.verify(transactionId)).then((answer) => toVerificationJson(answer)))
+  /**
+   * Verifies a record with all that this client knows of it, its journal above all, and believes the ledger nothing. With
+   * the payload that it should hold, also that the record was made of it.
+   */
+  verify(transactionId: string, payload?: RecordPayload): Promise<VerifyResult> {
+    return handled(
+      this.#run(this.#recorder.verify(transactionId, payload)).then(({ ledger, ...verdict }) => ({
+        ...verdict,
+        ledger: ledger === undefined ? undefined : toVerificationJson(ledger)
+      }))
+    )
   }
 
   /** Uses another API key from now on; records that were held because the old one was refused are sent at once. */

@@ -35,7 +35,7 @@ const floors: ReadonlyArray<readonly [name: string, rooms: ReadonlyArray<string>
     "delivery",
     ["Accounts", "Delivery", "DeliveryGate", "Journal", "KnownKeys", "Metrics", "Producer", "RetryBudget", "Sender"]
   ],
-  ["service", ["Xase"]],
+  ["service", ["Verifier", "Xase"]],
   ["doors", ["XaseLive", "index", "promise", "promise/", "testing", "verify", "cli", "cli/"]]
 ]
 

@@ -105,7 +105,7 @@ describe("XaseClient: results", () => {
     })
   )
 
-  it.live("verify answers in the ledger's words", () =>
+  it.live("verify says what the ledger says, and proves nothing by it", () =>
     Effect.gen(function* () {
       const answerOfLedger = {
         transaction_id: "txn_1",
@@ -132,15 +132,18 @@ describe("XaseClient: results", () => {
         verified_at: "2026-11-23T09:00:01.000Z"
       }
       const { client, ledger } = yield* setUp(
-        sequence([answer(200, answerOfLedger), answer(404, { code: "NOT_FOUND" })])
+        sequence([answer(200, answerOfLedger), answer(403, {}), answer(404, { code: "NOT_FOUND" })])
       )
       const { checkpoint: _, tenant: __, ...known } = answerOfLedger
-      assert.deepStrictEqual(yield* Effect.promise(() => client.verify("txn_1")), known as never)
+      const verdict = yield* Effect.promise(() => client.verify("txn_1"))
+      assert.deepStrictEqual(verdict.ledger, known as never)
+      assert.strictEqual(verdict.verdict, "indeterminate")
+      assert.include(verdict.missing, "the record before it")
       assert.strictEqual(ledger.requests[0]?.url, "/api/xase/v1/verify/txn_1")
       assert.isUndefined(ledger.requests[0]?.headers["x-api-key"])
       const missing = yield* rejectionOf(client.verify("../records?x"))
       assert.strictEqual(missing.code, "NOT_FOUND")
-      assert.strictEqual(ledger.requests[1]?.url, "/api/xase/v1/verify/..%2Frecords%3Fx")
+      assert.strictEqual(ledger.requests[2]?.url, "/api/xase/v1/verify/..%2Frecords%3Fx")
     })
   )
 })

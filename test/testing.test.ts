@@ -29,10 +29,10 @@ describe("layerTest", () => {
         })
       )
       const verification = yield* xase.verify(second.receipt.transactionId)
-      assert.isTrue(verification.isValid)
-      assert.strictEqual(verification.metadata.confidence, 0.9)
+      assert.strictEqual(verification.verdict, "valid", verification.sentence)
+      assert.strictEqual(verification.ledger?.metadata.confidence, 0.9)
       assert.strictEqual((yield* Effect.flip(xase.verify("txn_0")))._tag, "RecordNotFound")
-    }).pipe(Effect.provide(layerTest()))
+    }).pipe(Effect.provide(layerTest({ journal: ":memory:" })))
   )
 
   it.effect("replays a used key and validates like the real client", () =>

@@ -83,7 +83,8 @@ const demo = Effect.gen(function* () {
     receipts,
     Effect.fnUntraced(function* (receipt) {
       const answer = yield* xase.verify(receipt.transactionId)
-      if (answer.isValid && answer.chain.recordHash === receipt.recordHash) showVerified(++verified)
+      if (answer.ledger?.isValid === true && answer.ledger.chain.recordHash === receipt.recordHash)
+        showVerified(++verified)
     }),
     { concurrency: 8, discard: true }
   )

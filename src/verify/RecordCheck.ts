@@ -254,6 +254,14 @@ export const verifyRecord = (sources: RecordSources): Verdict => {
   if (!isHash(claim.recordHash)) {
     found.problems.push({ reason: "malformed", path: "record_hash", message: "the record hash is no SHA-256" })
   }
+  for (const receipt of [sources.receipt, known?.receipt]) {
+    if (receipt !== undefined) checkReceipt(claim, receipt, found)
+  }
+  checkRecordHash(claim, known, found)
+  if (known?.decision === undefined) found.missing.push("policy, type and confidence as they were sent")
+  else if (known.replayed !== true) checkFields(claim.stored, known.decision, claim.transactionId, found)
+  checkPredecessor(claim, sources.predecessor, found)
+  // Last, because it names less than what is computed here.
   if (!claim.isValid) {
     found.problems.push({
       reason: "ledger's verdict",
@@ -262,13 +270,6 @@ export const verifyRecord = (sources: RecordSources): Verdict => {
       message: `the ledger itself says that it was tampered with (${claim.failedChecks.join(", ") || "no check named"})`
     })
   }
-  for (const receipt of [sources.receipt, known?.receipt]) {
-    if (receipt !== undefined) checkReceipt(claim, receipt, found)
-  }
-  checkRecordHash(claim, known, found)
-  if (known?.decision === undefined) found.missing.push("policy, type and confidence as they were sent")
-  else if (known.replayed !== true) checkFields(claim.stored, known.decision, claim.transactionId, found)
-  checkPredecessor(claim, sources.predecessor, found)
   return conclude(`Record ${claim.transactionId}`, found)
 }
 
