@@ -41,6 +41,8 @@ export interface JournalEntry {
   readonly known: KnownRecord
   readonly commitment: ChainedCommitment | undefined
   readonly transactionId: string | undefined
+  /** When the receipt came, epoch milliseconds. */
+  readonly receivedAt: number | undefined
 }
 
 /** See the module. */
@@ -150,6 +152,7 @@ const entryOf = (row: Row): JournalEntry => {
   const decision = parse(textOf(row, "decision") ?? "")
   return {
     transactionId,
+    receivedAt: row.received_at === null ? undefined : numberOf(row, "received_at"),
     known: {
       inputHash: textOf(row, "input_hash"),
       outputHash: textOf(row, "output_hash"),
@@ -221,18 +224,22 @@ const make = (sqlite: Sqlite, isOwner: boolean, say: (line: string) => void): Se
     known = { producer: id, sequence, head: null }
   }
 
-  const heads = (): ReadonlyArray<Row> =>
-    sqlite.all(
+  /** The last records that were seen, newest first: asking the database for each receipt would be dear. */
+  let heads: ReadonlyArray<KnownHead> = sqlite
+    .all(
       `SELECT transaction_id, record_hash FROM entries WHERE record_hash IS NOT NULL ORDER BY received_at DESC, id DESC LIMIT ${rememberedHeads}`
     )
+    .map((row) => ({
+      transactionId: textOf(row, "transaction_id") ?? "",
+      recordHash: textOf(row, "record_hash") ?? ""
+    }))
 
   const continuityOf = (parts: Row, receipt: Receipt): Continuity => {
-    const seen = heads()
-    if (seen.length === 0) return "first"
+    if (heads.length === 0) return "first"
     if (receipt.chainPosition === "genesis") return "set back"
-    const follows = seen.findIndex((head) => {
+    const follows = heads.findIndex((head) => {
       const made = recordHash({
-        previousHash: textOf(head, "record_hash") ?? null,
+        previousHash: head.recordHash,
         inputHash: textOf(parts, "input_hash") ?? "",
         outputHash: textOf(parts, "output_hash") ?? "",
         contextHash: textOf(parts, "context_hash") ?? null
@@ -261,6 +268,10 @@ const make = (sqlite: Sqlite, isOwner: boolean, say: (line: string) => void): Se
       now,
       numberOf(open, "id")
     )
+    if (!isKnown) {
+      const { recordHash: hash, transactionId } = receipt
+      heads = [{ transactionId, recordHash: hash }, ...heads.slice(0, rememberedHeads - 1)]
+    }
     return continuity
   }
 
@@ -302,12 +313,7 @@ const make = (sqlite: Sqlite, isOwner: boolean, say: (line: string) => void): Se
       const row = sqlite.get("SELECT * FROM entries WHERE transaction_id = ?", transactionId)
       return row === undefined ? undefined : entryOf(row)
     },
-    head: () => {
-      const [head] = heads()
-      const transactionId = textOf(head ?? {}, "transaction_id")
-      const hash = textOf(head ?? {}, "record_hash")
-      return transactionId === undefined || hash === undefined ? undefined : { transactionId, recordHash: hash }
-    },
+    head: () => heads[0],
     *entries() {
       let last = 0
       while (true) {
@@ -324,8 +330,17 @@ const make = (sqlite: Sqlite, isOwner: boolean, say: (line: string) => void): Se
 const prepare = (path: string): void =>
   process.getBuiltinModule("node:fs").writeFileSync(path, "", { flag: "a", mode: 0o600 })
 
+/** Whether this process continues the producer of the journal. */
+interface Ownership {
+  readonly isOwner: boolean
+  readonly release: () => void
+}
+
+const alone: Ownership = { isOwner: true, release: () => {} }
+const among: Ownership = { isOwner: false, release: () => {} }
+
 /** Whoever holds the lock continues the producer; the system lets go of it when a process dies. */
-const lock = (path: string): { readonly isOwner: boolean; readonly release: () => void } => {
+const lock = (path: string): Ownership => {
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite")
   prepare(path)
   const database = new DatabaseSync(path, { timeout: 0 })
@@ -334,22 +349,25 @@ const lock = (path: string): { readonly isOwner: boolean; readonly release: () =
     return { isOwner: true, release: () => database.close() }
   } catch {
     database.close()
-    return { isOwner: false, release: () => {} }
+    return among
   }
 }
 
-/** Opens a journal: a path, or `:memory:` for as long as the client lives. */
-export const open = (path: string): Effect.Effect<Service, ConfigurationError, Scope.Scope> =>
+/**
+ * Opens a journal: a path, or `:memory:` for as long as the client lives. To write it, or only to look things up in one that
+ * exists.
+ */
+export const open = (path: string, use: "write" | "read"): Effect.Effect<Service, ConfigurationError, Scope.Scope> =>
   Effect.gen(function* () {
     const context = yield* Effect.context<never>()
     const say = (line: string): void => void Effect.runForkWith(context)(Effect.logWarning(line))
     const opened = yield* Effect.acquireRelease(
       Effect.try({
         try: () => {
-          if (path === ":memory:") return { ...openDatabase(path), isOwner: true, release: () => {} }
+          if (path === ":memory:") return { ...openDatabase(path), ...alone }
+          if (use === "read" && !process.getBuiltinModule("node:fs").existsSync(path)) throw new Error("no such file")
           prepare(path)
-          const database = openDatabase(path)
-          return { ...database, ...lock(`${path}.lock`) }
+          return { ...openDatabase(path), ...(use === "read" ? among : lock(`${path}.lock`)) }
         },
         catch: (cause) =>
           new ConfigurationError({
@@ -376,8 +394,14 @@ export const open = (path: string): Effect.Effect<Service, ConfigurationError, S
     return make(opened.sqlite, opened.isOwner, say)
   })
 
+const layerOf = (use: "write" | "read"): Layer.Layer<Journal, ConfigurationError, XaseConfig> =>
+  Layer.effect(
+    Journal,
+    Effect.flatMap(XaseConfig, ({ journal }) => (journal === undefined ? Effect.succeed(none) : open(journal, use)))
+  )
+
 /** The journal of the settings, or none. */
-export const layer: Layer.Layer<Journal, ConfigurationError, XaseConfig> = Layer.effect(
-  Journal,
-  Effect.flatMap(XaseConfig, ({ journal }) => (journal === undefined ? Effect.succeed(none) : open(journal)))
-)
+export const layer = layerOf("write")
+
+/** The same, to look things up in. */
+export const layerReader = layerOf("read")

@@ -10,6 +10,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
+import { audit } from "./cli/AuditCommand.ts"
+import { bundle } from "./cli/BundleCommand.ts"
 import { xase } from "./cli/Connection.ts"
 import { dev } from "./cli/DevCommand.ts"
 import { keys } from "./cli/KeysCommand.ts"
@@ -18,7 +20,7 @@ import { EvidenceWrong, red, safe } from "./cli/Output.ts"
 import { record } from "./cli/RecordCommand.ts"
 import { version } from "./Version.ts"
 
-const command = xase.pipe(Command.withSubcommands([dev, keys, record, list, show, verify, stats]))
+const command = xase.pipe(Command.withSubcommands([dev, keys, record, list, show, verify, audit, bundle, stats]))
 
 /** Usage errors print their help by themselves; everything else ends in one line. */
 const report = (cause: Cause.Cause<{ readonly _tag: string; readonly message: string }>): Effect.Effect<void> =>

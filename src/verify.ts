@@ -35,6 +35,7 @@ export {
   verifyReceipt,
   verifyRecord
 } from "./verify/RecordCheck.ts"
+export { type AuditReport, type ReportedRecord, type ReportSummary, verifyReport } from "./verify/Report.ts"
 export { type Envelope, payloadType, toEnvelope, verifySignature } from "./verify/Signature.ts"
 export { type ParsedTrustPolicy, parseTrustPolicy, type TrustedKey, type TrustPolicy } from "./verify/TrustPolicy.ts"
 export { combine, type Problem, type Reason, type Verdict } from "./verify/Verdict.ts"

@@ -7,6 +7,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Journal from "../Journal.ts"
 import { layer as layerLedger } from "../Ledger.ts"
 import * as NodeTransport from "../NodeTransport.ts"
 import { layerRecorder, layerService } from "../Xase.ts"
@@ -18,6 +19,10 @@ export const xase = Command.make("xase").pipe(
   Command.withSharedFlags({
     url: Flag.String("url").pipe(Flag.withDescription("The ledger's address, instead of XASE_BASE_URL"), Flag.optional),
     apiKey: Flag.Redacted("api-key").pipe(Flag.withDescription("The API key, instead of XASE_API_KEY"), Flag.optional),
+    journal: Flag.String("journal").pipe(
+      Flag.withDescription("The journal of what was sent, instead of XASE_JOURNAL"),
+      Flag.optional
+    ),
     json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON for machines"), Flag.withDefault(false))
   }),
   Command.withDescription("Record decisions as evidence, look at them, verify them")
@@ -25,9 +30,10 @@ export const xase = Command.make("xase").pipe(
 
 const given = Effect.map(
   xase,
-  ({ apiKey, url }): XaseConfig.Options => ({
+  ({ apiKey, journal, url }): XaseConfig.Options => ({
     apiKey: Option.getOrUndefined(apiKey),
-    baseUrl: Option.getOrUndefined(url)
+    baseUrl: Option.getOrUndefined(url),
+    journal: Option.getOrUndefined(journal)
   })
 )
 
@@ -64,6 +70,24 @@ export const withLedger = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 /** Runs with the ledger, of which only public routes are asked. */
 export const withPublicLedger = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.flatMap(publicSettings, (config) => Effect.provide(effect, ledgerOf(config)))
+
+const withSources = <A, E, R>(config: XaseConfig.Settings, effect: Effect.Effect<A, E, R>) =>
+  Effect.provide(
+    effect,
+    Journal.layerReader.pipe(
+      Layer.provideMerge(Layer.succeed(XaseConfig.XaseConfig, config)),
+      Layer.provideMerge(ledgerOf(config)),
+      Layer.catch((error) => Layer.effectContext(Effect.fail(failed(error))))
+    )
+  )
+
+/** Runs with the ledger, the settings and the journal, if one is named. */
+export const withJournal = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(settings, (config) => withSources(config, effect))
+
+/** The same where no key is needed. */
+export const withPublicJournal = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(publicSettings, (config) => withSources(config, effect))
 
 /** Runs with a client. */
 export const withClient = <A, E, R>(effect: Effect.Effect<A, E, R>) =>

@@ -9,12 +9,16 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { Journal } from "../Journal.ts"
 import { Ledger } from "../Ledger.ts"
 import type { ListedRecord } from "../RecordsPage.ts"
 import { type Verification, VerificationFromLedger } from "../Verification.ts"
+import * as Verifier from "../Verifier.ts"
+import { conclude, findings } from "../verify/Verdict.ts"
 import { RecordNotFound } from "../XaseError.ts"
-import { withLedger, withPublicLedger, xase } from "./Connection.ts"
+import { withLedger, withPublicJournal, withPublicLedger, xase } from "./Connection.ts"
 import { bold, dim, EvidenceWrong, failed, fields, green, json, red, safe, table, yellow } from "./Output.ts"
+import { printVerdict } from "./Verdicts.ts"
 
 const orDash = (value: string | number | null): string => (value === null ? dim("-") : safe(String(value)))
 
@@ -110,38 +114,41 @@ export const verify = Command.make(
     Effect.gen(function* () {
       const { json: asJson } = yield* xase
       const ledger = yield* Ledger
+      const journal = yield* Journal
       const wrong: Array<string> = []
-      yield* Effect.forEach(
-        ids,
-        Effect.fnUntraced(function* (id) {
-          const answer = yield* ledger.verify(id).pipe(
-            Effect.asSome,
-            Effect.catchIf(
-              (error) => error instanceof RecordNotFound,
-              () => Effect.succeedNone
-            ),
-            Effect.mapError(failed)
-          )
-          if (Option.isNone(answer) || !answer.value.isValid) wrong.push(id)
-          if (asJson) {
-            return yield* json(
-              Option.isSome(answer)
-                ? toJson(answer.value)
-                : { transaction_id: id, is_valid: false, status: "NOT_FOUND" }
-            )
-          }
-          yield* Console.log(`${Option.isSome(answer) ? verdict(answer.value) : red("NOT FOUND")}  ${safe(id)}`)
-        }),
-        { discard: true }
-      )
-      if (wrong.length > 0) {
-        return yield* new EvidenceWrong({ detail: `${wrong.length} of ${ids.length} records are not verified` })
+      for (const id of ids) {
+        const verified = yield* Verifier.verify(ledger, journal, id).pipe(
+          Effect.catchIf(
+            (error) => error instanceof RecordNotFound,
+            () => Effect.succeed(unknown(id))
+          ),
+          Effect.mapError(failed)
+        )
+        if (verified.verdict === "invalid") wrong.push(id)
+        const { ledger: claim, ...verdict } = verified
+        yield* asJson
+          ? json({ ...verdict, ledger: claim === undefined ? null : toJson(claim) })
+          : printVerdict(id, verdict)
       }
-    }).pipe(withPublicLedger)
+      if (wrong.length > 0) {
+        return yield* new EvidenceWrong({ detail: `${wrong.length} of ${ids.length} records are not valid` })
+      }
+    }).pipe(withPublicJournal)
 ).pipe(
-  Command.withDescription("Ask the ledger to verify records; exit code 1 if one is wrong"),
-  Command.withExamples([{ command: "xase verify txn_... txn_...", description: "Verify two records" }])
+  Command.withDescription("Verify records, believing the ledger nothing; exit code 1 if one is wrong"),
+  Command.withExamples([
+    { command: "xase verify txn_... --journal decisions.journal", description: "Hold a record against what was sent" }
+  ])
 )
+
+const unknown = (transactionId: string): Verifier.Verified => ({
+  ...conclude(`Record ${transactionId}`, {
+    ...findings(),
+    problems: [{ reason: "removed", transactionId, path: "", message: "the ledger has no such record" }]
+  }),
+  transactionId,
+  ledger: undefined
+})
 
 const pageSize = 100
 

@@ -26,47 +26,82 @@ export interface KnownEnds {
 const place = ({ sequence, transactionId }: ChainedCommitment): string =>
   transactionId === undefined ? `number ${sequence}` : `number ${sequence} (${transactionId})`
 
-/** Each commitment by its hash, and what follows each; two that claim one place are a fork. */
-const indexed = (commitments: Iterable<ChainedCommitment>, found: Findings) => {
-  const byHash = new Map<string, ChainedCommitment>()
-  const followers = new Map<string | null, ChainedCommitment>()
-  const bySequence = new Map<number, ChainedCommitment>()
-  for (const commitment of commitments) {
-    if (byHash.has(commitment.hash)) {
-      found.problems.push({
-        reason: "replayed",
-        transactionId: commitment.transactionId,
-        path: "commitment",
-        message: `the commitment ${place(commitment)} stands in two records`
-      })
-      continue
-    }
-    const rival = followers.get(commitment.previousHash) ?? bySequence.get(commitment.sequence)
-    if (rival !== undefined) {
-      found.problems.push({
-        reason: "fork",
-        transactionId: commitment.transactionId,
-        path: "commitment.previousHash",
-        message: `${place(commitment)} and ${place(rival)} claim the same place`
-      })
-    }
-    byHash.set(commitment.hash, commitment)
-    followers.set(commitment.previousHash, commitment)
-    bySequence.set(commitment.sequence, commitment)
+/** More broken links than this are counted and not told apart. */
+const maxExceptions = 10_000
+
+/** What is needed to tell broken links apart: what follows the same commitment, what stands there twice, what is there. */
+const lookUp = (commitments: Iterable<ChainedCommitment>, exceptions: ReadonlyArray<ChainedCommitment>) => {
+  const followers = new Map<string | null, Array<ChainedCommitment>>()
+  const copies = new Map<string, number>()
+  const wanted = new Set<string | null>()
+  const there = new Set<string>()
+  for (const { hash, previousHash } of exceptions) {
+    followers.set(previousHash, [])
+    copies.set(hash, 0)
+    wanted.add(previousHash)
   }
-  return { byHash, followers, bySequence }
+  for (const commitment of commitments) {
+    followers.get(commitment.previousHash)?.push(commitment)
+    const count = copies.get(commitment.hash)
+    if (count !== undefined) copies.set(commitment.hash, count + 1)
+    if (wanted.has(commitment.hash)) there.add(commitment.hash)
+  }
+  return { followers, copies, there }
 }
 
-/** Verifies all commitments of one producer, in any order. */
+const explain = (
+  commitments: Iterable<ChainedCommitment>,
+  exceptions: ReadonlyArray<ChainedCommitment>,
+  found: Findings
+): void => {
+  const { copies, followers, there } = lookUp(commitments, exceptions)
+  for (const commitment of exceptions) {
+    const { hash, previousHash, transactionId } = commitment
+    const about = { transactionId, path: "commitment.previousHash" }
+    const rival = followers.get(previousHash)?.find((other) => other.hash !== hash)
+    if ((copies.get(hash) ?? 0) > 1) {
+      found.problems.push({
+        ...about,
+        reason: "replayed",
+        message: `the commitment ${place(commitment)} stands in two records`
+      })
+    } else if (rival !== undefined) {
+      found.problems.push({
+        ...about,
+        reason: "fork",
+        message: `${place(commitment)} and ${place(rival)} follow the same commitment`
+      })
+    } else if (previousHash !== null && !there.has(previousHash)) {
+      found.problems.push({
+        ...about,
+        reason: "gap",
+        message: `${place(commitment)} follows a commitment that is not here: a record before it was removed, or the ledger never took it`
+      })
+    }
+  }
+}
+
+/**
+ * Verifies all commitments of one producer. Any order will do; in the order of their chain, or against it, nothing is kept in
+ * memory. They are gone through twice, so hand over a collection and not an iterator.
+ */
 export const verifyProducerChain = (
   producer: string,
   commitments: Iterable<ChainedCommitment>,
   known: KnownEnds = {}
 ): Verdict => {
   const found = findings()
-  const { byHash, bySequence } = indexed(commitments, found)
+  const exceptions: Array<ChainedCommitment> = []
+  let last: ChainedCommitment | undefined
+  let count = 0
+  let highest = 0
   let isFromTheStart = false
-  for (const commitment of byHash.values()) {
+  let hasHead = known.head === undefined
+  for (const commitment of commitments) {
+    count++
+    highest = Math.max(highest, commitment.sequence)
+    isFromTheStart ||= commitment.previousHash === null
+    hasHead ||= commitment.hash === known.head
     if (commitment.producer !== producer) {
       found.problems.push({
         reason: "malformed",
@@ -75,36 +110,31 @@ export const verifyProducerChain = (
         message: `${place(commitment)} is of another producer`
       })
     }
-    if (commitment.previousHash === null) isFromTheStart = true
-    else if (!byHash.has(commitment.previousHash)) {
-      found.problems.push({
-        reason: "gap",
-        transactionId: commitment.transactionId,
-        path: "commitment.previousHash",
-        message: `${place(commitment)} follows a commitment that is not here: a record before it was removed, or the ledger never took it`
-      })
+    const isAfter = commitment.previousHash === last?.hash
+    if (!isAfter) {
+      // Against the order of the chain it is the one before that has to be followed from here.
+      const isBefore = last?.previousHash === commitment.hash
+      if (isBefore && exceptions.at(-1) === last) exceptions.pop()
+      exceptions.push(commitment)
+      if (exceptions.length > maxExceptions) break
     }
+    last = commitment
   }
-  if (known.head !== undefined && !byHash.has(known.head)) {
+  explain(commitments, exceptions, found)
+  if (!hasHead) {
     found.problems.push({
       reason: "rolled back",
       path: "commitment",
       message: `the last commitment that was seen (${known.head}) is not here`
     })
   }
-  if (byHash.size > 0 && isFromTheStart && found.problems.length === 0) {
-    const numbers = [...bySequence.keys()]
-    const last = Math.max(
-      ...numbers.slice(0, 1),
-      numbers.reduce((a, b) => Math.max(a, b), 0)
-    )
-    const unsent = last - bySequence.size
+  if (count === 0) found.missing.push("a commitment of the producer")
+  else if (!isFromTheStart) found.missing.push("the first commitment of the producer")
+  else if (found.problems.length === 0) {
+    const unsent = highest - count
     found.proven.push(
-      unsent === 0
-        ? `the ${byHash.size} commitments of the producer are one chain from its first on`
-        : `the ${byHash.size} commitments of the producer are one chain; ${unsent} decisions between them were accepted and never sent`
+      `the ${count} commitments of the producer are one chain from its first on${unsent === 0 ? "" : `; ${unsent} decisions between them were accepted and never sent`}`
     )
   }
-  if (byHash.size === 0) found.missing.push("a commitment of the producer")
   return conclude(`The chain of producer ${producer}`, found)
 }

@@ -93,10 +93,18 @@ export const conclude = (subject: string, found: Findings): Verdict => {
   }
 }
 
-/** Takes the findings of several verdicts together. */
+const isSame = (one: Problem, other: Problem): boolean =>
+  one.reason === other.reason &&
+  one.path === other.path &&
+  one.message === other.message &&
+  one.transactionId === other.transactionId
+
+/** Takes the findings of several verdicts together; what two of them found is said once. */
 export const combine = (subject: string, verdicts: ReadonlyArray<Verdict>): Verdict =>
   conclude(subject, {
     proven: verdicts.flatMap(({ proven }) => proven),
-    problems: verdicts.flatMap(({ problems }) => problems),
+    problems: verdicts
+      .flatMap(({ problems }) => problems)
+      .filter((problem, index, all) => all.findIndex((other) => isSame(problem, other)) === index),
     missing: verdicts.flatMap(({ missing }) => missing)
   })
