@@ -66,7 +66,7 @@ export interface Service {
 export class Journal extends Context.Service<Journal, Service>()("xase-sdk/Journal") {}
 
 /** No journal. */
-export const none: Service = {
+const none: Service = {
   producer: undefined,
   sent: () => {},
   received: () => {},
@@ -354,11 +354,15 @@ const lock = (path: string): Ownership => {
 }
 
 /**
- * Opens a journal: a path, or `:memory:` for as long as the client lives. To write it, or only to look things up in one that
- * exists.
+ * Opens a journal: a path, or `:memory:` for as long as the client lives; none without a path. To write it, or only to look
+ * things up in one that exists.
  */
-export const open = (path: string, use: "write" | "read"): Effect.Effect<Service, ConfigurationError, Scope.Scope> =>
+export const open = (
+  path: string | undefined,
+  use: "write" | "read"
+): Effect.Effect<Service, ConfigurationError, Scope.Scope> =>
   Effect.gen(function* () {
+    if (path === undefined) return none
     const context = yield* Effect.context<never>()
     const say = (line: string): void => void Effect.runForkWith(context)(Effect.logWarning(line))
     const opened = yield* Effect.acquireRelease(
@@ -397,7 +401,7 @@ export const open = (path: string, use: "write" | "read"): Effect.Effect<Service
 const layerOf = (use: "write" | "read"): Layer.Layer<Journal, ConfigurationError, XaseConfig> =>
   Layer.effect(
     Journal,
-    Effect.flatMap(XaseConfig, ({ journal }) => (journal === undefined ? Effect.succeed(none) : open(journal, use)))
+    Effect.flatMap(XaseConfig, ({ journal }) => open(journal, use))
   )
 
 /** The journal of the settings, or none. */

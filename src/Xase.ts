@@ -207,16 +207,12 @@ const warmUp = (encoding: LedgerRecord.Encoding): void => {
   }
 }
 
-/** The {@link Recorder} with its delivery, an outbox in memory and the journal of the settings, over a ledger. */
+/** The {@link Recorder} with its delivery and an outbox in memory, over a ledger and a journal. */
 export const layerRecorder: Layer.Layer<
-  CurrentRecorder | Journal.Journal,
-  ConfigurationError,
-  Ledger.Ledger | XaseConfig.XaseConfig
-> = Layer.effect(CurrentRecorder, makeRecorder).pipe(
-  Layer.provide(Delivery.layer),
-  Layer.provide(Outbox.layerMemory),
-  Layer.provideMerge(Journal.layer)
-)
+  CurrentRecorder,
+  never,
+  Journal.Journal | Ledger.Ledger | XaseConfig.XaseConfig
+> = Layer.effect(CurrentRecorder, makeRecorder).pipe(Layer.provide(Delivery.layer), Layer.provide(Outbox.layerMemory))
 
 const defaultFlushTimeout = Duration.seconds(5)
 
@@ -245,7 +241,11 @@ const make = Effect.gen(function* () {
 
 /** {@link Xase.layer} over a transport of its own. */
 export const layerOver = (options: XaseConfig.Options): Layer.Layer<Xase, ConfigurationError, Transport.Transport> =>
-  layerService.pipe(Layer.provide(layerRecorder), Layer.provide(Ledger.layer), Layer.provide(XaseConfig.layer(options)))
+  layerService.pipe(
+    Layer.provide(layerRecorder),
+    Layer.provide([Ledger.layer, Journal.layer]),
+    Layer.provide(XaseConfig.layer(options))
+  )
 
 /** {@link Xase} over a {@link Recorder}. */
 export const layerService: Layer.Layer<Xase, never, CurrentRecorder | Ledger.Ledger> = Layer.effect(Xase, make)

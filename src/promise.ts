@@ -13,10 +13,11 @@ import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import { CurrentObserver, type Observer } from "./Accounts.ts"
 import type { Decision } from "./Decision.ts"
 import type { Stats } from "./Delivery.ts"
-import type { Journal } from "./Journal.ts"
+import * as Journal from "./Journal.ts"
 import { Ledger, layer as layerLedger } from "./Ledger.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 import type { Dropped, Settled } from "./Outcome.ts"
@@ -182,13 +183,14 @@ const dropError = ({ reason, started }: Dropped) =>
  * ```
  */
 export class XaseClient implements AsyncDisposable {
-  readonly #runtime: ManagedRuntime.ManagedRuntime<CurrentRecorder | Journal | Ledger, ConfigurationError>
+  readonly #runtime: ManagedRuntime.ManagedRuntime<CurrentRecorder | Ledger, never>
   readonly #recorder: Recorder
   readonly #ledger: Ledger["Service"]
   readonly #callbacks: Callbacks
   readonly #loggers: ReadonlySet<Logger.Logger<unknown, unknown>>
   readonly #fireAndForget: boolean
   readonly #exit: ProcessExit.Closeable
+  readonly #journal = Scope.makeUnsafe()
   #closing: Promise<void> | undefined
 
   constructor(config: XaseClientConfig = {}) {
@@ -199,10 +201,23 @@ export class XaseClient implements AsyncDisposable {
     )
     const settings = fromEnvironment(XaseConfig.make(options))
     this.#loggers = new Set(logger === undefined ? [] : [lineLogger(logger)])
+    // Apart from the layers: one that fails cannot end within this call.
+    const journal = orThrow(
+      Effect.runSyncExit(
+        Journal.open(settings.journal, "write").pipe(
+          Scope.provide(this.#journal),
+          Effect.provideService(Logger.CurrentLoggers, this.#loggers)
+        )
+      )
+    )
     this.#runtime = ManagedRuntime.make(
       layerRecorder.pipe(
         Layer.provideMerge(layerLedger),
-        Layer.provide([NodeTransport.layer, Layer.succeed(XaseConfig.XaseConfig, settings)]),
+        Layer.provide([
+          NodeTransport.layer,
+          Layer.succeed(XaseConfig.XaseConfig, settings),
+          Layer.succeed(Journal.Journal, journal)
+        ]),
         Layer.provide([
           UnrefClock.layer,
           Layer.succeed(CurrentObserver, this.#callbacks),
@@ -211,7 +226,7 @@ export class XaseClient implements AsyncDisposable {
       )
     )
     // All of this is made without waiting; the connection pool comes with the first request.
-    const [recorder, ledger] = orThrow(this.#runtime.runSyncExit(Effect.all([CurrentRecorder, Ledger])))
+    const [recorder, ledger] = this.#runtime.runSync(Effect.all([CurrentRecorder, Ledger]))
     this.#recorder = recorder
     this.#ledger = ledger
     this.#exit = {
@@ -309,6 +324,7 @@ export class XaseClient implements AsyncDisposable {
   async #close(): Promise<void> {
     await this.#run(this.#recorder.delivery.close)
     await this.#runtime.dispose()
+    await Effect.runPromise(Scope.close(this.#journal, Exit.void))
     ProcessExit.unregister(this.#exit)
   }
 

@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Evidence from "./Evidence.ts"
+import * as Journal from "./Journal.ts"
 import { Ledger } from "./Ledger.ts"
 import { Receipt } from "./Receipt.ts"
 import type { RecordsPage, RecordsQuery } from "./RecordsPage.ts"
@@ -192,6 +193,7 @@ export const layerTest = (
 ): Layer.Layer<Xase | RecordedDecisions, ConfigurationError> =>
   layerService.pipe(
     Layer.provide(layerRecorder),
+    Layer.provide(Journal.layer),
     Layer.provideMerge(layerLedger),
     Layer.provide(XaseConfig.layer({ apiKey: `xase_pk_${"test".repeat(6)}`, ...options }))
   )

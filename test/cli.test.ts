@@ -1,47 +1,22 @@
-/**
- * The `xase` command as a process: what it prints, where, and how it ends.
- */
-import { type ChildProcess, spawn } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { LedgerServer } from "../src/ledger-server/index.ts"
+import { verifyReport } from "../src/verify.ts"
+import { type Ended, runCommand, startCommand } from "./support/Command.ts"
 
-const command = fileURLToPath(new URL("../src/cli.ts", import.meta.url))
-
-interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-const start = (args: ReadonlyArray<string>, environment: Readonly<Record<string, string>> = {}): ChildProcess => {
-  const { XASE_API_KEY: _, XASE_BASE_URL: __, ...inherited } = process.env
-  return spawn(process.execPath, [command, ...args], { env: { ...inherited, ...environment } })
-}
+const auditor = fileURLToPath(new URL("../examples/auditor/verify.py", import.meta.url))
 
 const run = (
   args: ReadonlyArray<string>,
   { environment, input = "" }: { readonly environment?: Readonly<Record<string, string>>; readonly input?: string } = {}
-): Effect.Effect<Ended> =>
-  Effect.promise(async () => {
-    const child = start(args, environment)
-    let out = ""
-    let err = ""
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-      out += text
-    })
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      err += text
-    })
-    child.stdin?.end(input)
-    const [code] = await once(child, "close")
-    return { code, out, err }
-  })
+): Effect.Effect<Ended> => Effect.promise(() => runCommand(args, environment, input))
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "xase-cli-"))),
@@ -164,12 +139,151 @@ describe("xase list, show, verify, stats", () => {
         yield* Effect.orDie(ledger.tamper({ type: "edit", transactionId: first, field: "confidence", value: 0.9 }))
         const tampered = yield* run(["verify", first, second], publicOnly)
         assert.strictEqual(tampered.code, 1)
-        assert.include(tampered.out, `TAMPERED  ${first}`)
-        assert.include(tampered.out, `VERIFIED  ${second}`)
+        assert.include(tampered.out, `INVALID  ${first}`)
+        assert.include(tampered.out, `NOT PROVEN  ${second}`)
         const missing = yield* run(["verify", "txn_nope"], publicOnly)
-        assert.deepStrictEqual([missing.code, missing.out.trim()], [1, "NOT FOUND  txn_nope"])
+        assert.strictEqual(missing.code, 1)
+        assert.include(missing.out, "INVALID  txn_nope")
+        assert.include(missing.out, "the ledger has no such record")
       })
     )
+  )
+})
+
+describe("xase verify, audit and bundle, with a journal", () => {
+  const recorded = (environment: Readonly<Record<string, string>>, journal: string, from = 0, to = 5) =>
+    Effect.gen(function* () {
+      const lines = Array.from({ length: to - from }, (_, n) => {
+        const payload = { policy: "p", input: { n: from + n }, output: {}, confidence: 0.5, storePayload: true }
+        return JSON.stringify(payload)
+      })
+      const { code, err } = yield* run(["record", "--journal", journal], { environment, input: lines.join("\n") })
+      assert.strictEqual(code, 0, err)
+      const { records } = JSON.parse((yield* run(["list", "--json"], { environment })).out)
+      return records.map((record: { transactionId: string }) => record.transactionId).reverse() as ReadonlyArray<string>
+    })
+
+  it.live("verify names what is proven, and the field that was altered", () =>
+    withLedger((environment, ledger) =>
+      Effect.gen(function* () {
+        const journal = join(yield* folder, "journal.db")
+        const [first = "", second = ""] = yield* recorded(environment, journal)
+        const whole = yield* run(["verify", first, "--journal", journal], { environment })
+        assert.strictEqual(whole.code, 0)
+        assert.include(whole.out, `VALID  ${first}`)
+        assert.include(whole.out, "the record hash, computed here, is made of what was sent")
+        yield* Effect.orDie(ledger.tamper({ type: "edit", transactionId: second, field: "confidence", value: 0.9 }))
+        const altered = yield* run(["verify", second, "--journal", journal], { environment })
+        assert.strictEqual(altered.code, 1)
+        assert.include(altered.out, "confidence is 0.9 in the ledger, but 0.5 was recorded")
+      })
+    )
+  )
+
+  it.live("audit writes a report that verifies itself, and ends with 1 when a record was altered", () =>
+    withLedger((environment, ledger) =>
+      Effect.gen(function* () {
+        const home = yield* folder
+        const journal = join(home, "journal.db")
+        const ids = yield* recorded(environment, journal, 0, 120)
+        const out = join(home, "out")
+        const args = ["audit", "--journal", journal, "--out", out]
+        const whole = yield* run(args, { environment })
+        assert.strictEqual(whole.code, 0, whole.out + whole.err)
+        assert.include(whole.out, "120 valid")
+        const report = JSON.parse(readFileSync(join(out, "audit-report.json"), "utf8"))
+        assert.strictEqual(verifyReport(report).verdict, "valid")
+        assert.strictEqual(report.records.length, 120)
+        const page = readFileSync(join(out, "audit-report.html"), "utf8")
+        assert.include(page, "All 120 records are proven")
+        assert.notMatch(page, /https?:\/\/(?!127\.0\.0\.1)/, "the page asks nobody")
+        const transactionId = ids[10] ?? ""
+        yield* Effect.orDie(ledger.tamper({ type: "edit", transactionId, field: "confidence", value: 0.9 }))
+        const altered = yield* run([...args, "--json"], { environment })
+        assert.strictEqual(altered.code, 1)
+        const [problem] = JSON.parse(altered.out).problems
+        assert.deepInclude(problem, { reason: "differs", path: "confidence", transactionId })
+      })
+    )
+  )
+
+  it.live("an audit that is interrupted goes on where it was", () =>
+    withLedger((environment, ledger) =>
+      Effect.gen(function* () {
+        const home = yield* folder
+        const journal = join(home, "journal.db")
+        yield* recorded(environment, journal, 0, 250)
+        const args = ["audit", "--journal", journal, "--out", join(home, "out"), "--concurrency", "1"]
+        yield* Effect.orDie(ledger.setFaults({ latency: 10, on: "all" }))
+        const child = startCommand(args, environment)
+        const state = join(home, "out", "audit-state.db")
+        const walked = () => {
+          const database = new DatabaseSync(state)
+          const { records } = { ...database.prepare("SELECT count(*) AS records FROM records").get() }
+          database.close()
+          return Number(records)
+        }
+        let before = 0
+        while (before === 0) {
+          yield* Effect.sleep(50)
+          before = yield* Effect.sync(walked).pipe(Effect.catchCause(() => Effect.succeed(0)))
+        }
+        child.kill("SIGKILL")
+        yield* Effect.promise(() => once(child, "close"))
+        assert.isBelow(walked(), 250, "it was interrupted on its way")
+        yield* Effect.orDie(ledger.setFaults({}))
+        // What comes in meanwhile pushes the records to later pages, and is left to the next audit.
+        yield* recorded(environment, journal, 250, 255)
+        const { code, err, out } = yield* run([...args, "--json"], { environment })
+        assert.strictEqual(code, 0, err + out)
+        const { counts, problems } = JSON.parse(out)
+        assert.deepStrictEqual(problems, [])
+        assert.strictEqual(counts.valid, 250)
+      })
+    )
+  )
+
+  it.live("bundles are exported and verified offline; the payload, the key and a change are told apart", () =>
+    withLedger((environment, ledger) =>
+      Effect.gen(function* () {
+        const home = yield* folder
+        const journal = join(home, "journal.db")
+        const [id = ""] = yield* recorded(environment, journal)
+        const exported = yield* run(["bundle", "export", id, "--out", home], { environment })
+        const file = exported.out.trim()
+        assert.strictEqual(file, join(home, `evidence_${id}.zip`))
+        const { keys } = yield* Effect.promise(async () => (await fetch(`${ledger.baseUrl}/public-keys`)).json())
+        const trust = join(home, "trust.json")
+        const policy = { version: 1, keys: [], ledgerKeys: [keys[0].public_key_pem] }
+        writeFileSync(trust, JSON.stringify(policy))
+        const offline = { environment: { XASE_BASE_URL: "http://127.0.0.1:1/api/xase/v1" } }
+        const whole = yield* run(["bundle", "verify", file, "--trust", trust], offline)
+        assert.strictEqual(whole.code, 0, whole.err)
+        assert.include(whole.out, "VALID  ")
+        assert.include((yield* run(["bundle", "verify", file], offline)).out, "NOT PROVEN")
+        const python = spawnSync("python3", [auditor, "bundle", file, "--trust", trust], { encoding: "utf8" })
+        assert.match(python.stdout, /^VALID /)
+        const bytes = readFileSync(file)
+        bytes[bytes.length - 40] = (bytes[bytes.length - 40] ?? 0) ^ 1
+        writeFileSync(file, bytes)
+        assert.notStrictEqual((yield* run(["bundle", "verify", file, "--trust", trust], offline)).code, 0)
+        writeFileSync(trust, '{"version":1,"keys":[{}],"extra":1}')
+        const wrong = yield* run(["bundle", "verify", file, "--trust", trust], offline)
+        assert.strictEqual(wrong.code, 2)
+        assert.include(wrong.err, "keys.0.keyId: must be text")
+        assert.include(wrong.err, "extra: is not known")
+      })
+    )
+  )
+
+  it.live("a journal that is not there is a usage error, and is not made", () =>
+    Effect.gen(function* () {
+      const path = join(yield* folder, "nothing.db")
+      const { code, err } = yield* run(["verify", "txn_1", "--journal", path])
+      assert.strictEqual(code, 2)
+      assert.include(err, "journal")
+      assert.isFalse(existsSync(path))
+    })
   )
 })
 
@@ -212,7 +326,7 @@ describe("xase dev", () => {
   const started = (args: ReadonlyArray<string>) =>
     Effect.acquireRelease(
       Effect.promise(async () => {
-        const child = start(["dev", "--port", "0", "--json", ...args])
+        const child = startCommand(["dev", "--port", "0", "--json", ...args])
         const [line] = await once(child.stdout?.setEncoding("utf8") ?? child, "data")
         return { child, ledger: JSON.parse(line) }
       }),

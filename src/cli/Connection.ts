@@ -59,6 +59,7 @@ const ledgerOf = (config: XaseConfig.Settings) =>
 const clientOf = (config: XaseConfig.Settings) =>
   layerService.pipe(
     Layer.provide(layerRecorder),
+    Layer.provide(Journal.layer),
     Layer.provide(ledgerOf(config)),
     Layer.provide(Layer.succeed(XaseConfig.XaseConfig, config))
   )

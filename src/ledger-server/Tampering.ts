@@ -40,6 +40,7 @@ const columnOf = (field: (typeof fields)[number]): string =>
  * - `insert`: a copy of a record, with an id and a hash of its own, at the end of the chain.
  * - `reorder`: two records change places.
  * - `fork`: a copy of a record that names the same predecessor.
+ * - `truncate`: the record and all after it disappear.
  */
 export const Tampering = Schema.Union([
   Schema.Struct({
@@ -51,7 +52,8 @@ export const Tampering = Schema.Union([
   Schema.Struct({ type: Schema.Literal("delete"), transactionId: Schema.String }),
   Schema.Struct({ type: Schema.Literal("insert"), transactionId: Schema.String }),
   Schema.Struct({ type: Schema.Literal("reorder"), transactionId: Schema.String, with: Schema.String }),
-  Schema.Struct({ type: Schema.Literal("fork"), transactionId: Schema.String })
+  Schema.Struct({ type: Schema.Literal("fork"), transactionId: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("truncate"), transactionId: Schema.String })
 ])
 
 /** A change behind the ledger's back. */
@@ -102,6 +104,8 @@ const apply = (sqlite: Sqlite, change: Tampering): Tampered => {
       ]
     case "fork":
       return [copy(sqlite, id, "r.previous_hash")]
+    case "truncate":
+      return truncate(sqlite, id)
     case "reorder":
       return swap(sqlite, id, change.with)
   }
@@ -110,6 +114,14 @@ const apply = (sqlite: Sqlite, change: Tampering): Tampered => {
 const changed = (id: string, rows: number): Tampered => {
   if (rows === 0) throw new Error(`there is no record ${id}`)
   return [id]
+}
+
+const truncate = (sqlite: Sqlite, id: string): Tampered => {
+  const from = placeOf(sqlite, id)
+  const tenant = "tenant_id = (SELECT tenant_id FROM records WHERE transaction_id = ?)"
+  const rows = sqlite.all(`SELECT transaction_id FROM records WHERE position >= ? AND ${tenant}`, from, id)
+  sqlite.run(`DELETE FROM records WHERE position >= ? AND ${tenant}`, from, id)
+  return rows.map((row) => String(row.transaction_id))
 }
 
 const copied = `timestamp, policy_id, policy_version, decision_type, confidence, processing_time, input_hash, output_hash,

@@ -5,8 +5,10 @@ import { recordHash } from "../Evidence.ts"
 import { isHash, isPrefixedHash, member, text } from "./Json.ts"
 import { conclude, findings, type Problem, type Verdict } from "./Verdict.ts"
 
-/** The name and version of the format. */
+/** The name of the format. */
 export const format = "xase-audit-report"
+
+/** The version of the format. */
 export const version = 1
 
 /**

@@ -6,6 +6,7 @@ import canonicalize from "canonicalize"
 import { Effect, Layer, Result, Schema } from "effect"
 import { write } from "../../src/CanonicalJson.ts"
 import { Decision, isDecision } from "../../src/Decision.ts"
+import * as Journal from "../../src/Journal.ts"
 import { Ledger } from "../../src/Ledger.ts"
 import * as LedgerRecord from "../../src/LedgerRecord.ts"
 import { XaseClient } from "../../src/promise.ts"
@@ -76,6 +77,7 @@ await Effect.gen(function* () {
   Effect.provide(
     layerService.pipe(
       Layer.provide(layerRecorder),
+      Layer.provide(Journal.layer),
       Layer.provide(stalled),
       Layer.provide(XaseConfig.layer({ apiKey, queueMaxSize: 1_000, shutdownTimeout: 1 }))
     )
