@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { cpus, release, totalmem, type } from "node:os"
 import { join } from "node:path"
-import { type Chart, svg } from "./Chart.ts"
+import { type BarChart, type Chart, svg } from "./Chart.ts"
 import { ratio, type Samples, type Summary, summary } from "./Samples.ts"
 
 /** A table: one row a subject, one column a measure. */
@@ -30,6 +30,13 @@ export interface Report {
   readonly tables: ReadonlyArray<Table>
   readonly charts: ReadonlyArray<Chart>
 }
+
+/** The bars of one measure. */
+export const barsOf = (samples: ReadonlyArray<Samples>, measure: string, digits: number): BarChart["bars"] =>
+  samples.flatMap((each) => {
+    const found = summary(each, measure)
+    return found === undefined ? [] : [{ label: each.subject, digits, ...found }]
+  })
 
 /** The machine, as far as it matters. */
 export const machine = () => ({

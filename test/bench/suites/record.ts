@@ -2,8 +2,8 @@
  * What one call of `record` costs its caller, while a worker delivers; and where the time goes.
  */
 import { startServer, startWorker } from "../harness/Processes.ts"
-import type { Table } from "../harness/Report.ts"
-import { interleave, summary } from "../harness/Samples.ts"
+import { barsOf, type Table } from "../harness/Report.ts"
+import { interleave } from "../harness/Samples.ts"
 import type { Scale, Suite } from "../harness/Suite.ts"
 import { peers, type SubjectName } from "../subjects/index.ts"
 
@@ -66,10 +66,7 @@ export const record: Suite = {
       kind: "bars" as const,
       name,
       title,
-      bars: table.samples.flatMap((samples) => {
-        const found = summary(samples, measure)
-        return found === undefined ? [] : [{ label: samples.subject, digits, ...found }]
-      })
+      bars: barsOf(table.samples, measure, digits)
     })
     return {
       tables: [table, await parts(scale)],
