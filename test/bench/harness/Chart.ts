@@ -65,7 +65,7 @@ const bars = ({ bars, title }: BarChart): string => {
 }
 
 const short = (value: number): string =>
-  value.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 2 })
+  value.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 3 })
 
 const lines = ({ lines, title, xTitle }: LineChart): string => {
   const [left, right, top, bottom] = [56, 190, 40, 44]

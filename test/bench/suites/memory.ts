@@ -44,7 +44,7 @@ const run = async ({ calls, rounds }: Scale): Promise<Omit<Report, "suite">> => 
   const [few, many] = [calls(10_000), calls(100_000)]
   const samples = await interleave(
     subjects.map((name) => ({ name })),
-    rounds(3),
+    rounds(2),
     // A peer that sends every batch at once would open thousands of sockets for the larger number.
     ({ name }) => measure(name, isOurs(name) ? [few, many] : [few])
   )

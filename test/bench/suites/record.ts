@@ -21,7 +21,7 @@ const calls = async ({ calls, rounds }: Scale): Promise<Table> => {
         new URL("record.worker.ts", import.meta.url)
       )
       await worker.call("open", name, server.url)
-      await worker.call("paced", calls(2_000))
+      await worker.call("paced", calls(1_000))
       return {
         ...(await worker.call("paced", calls(4_000))),
         ...(await worker.call("burst", calls(100_000))),
@@ -31,7 +31,7 @@ const calls = async ({ calls, rounds }: Scale): Promise<Table> => {
   )
   return {
     title: "One call with a decision of 1 KB",
-    note: "Paced: a call every 0.5 ms while earlier records are sent, in microseconds. Burst: 100,000 calls without a pause, or as many as 5 s allow. Event loop: how late timers of 1 ms fire (that millisecond included) in a second burst that yields after every 100 calls, in milliseconds. The SDK validates, orders, encodes and keys at the call; the peers do not.",
+    note: "Paced: a call every 0.5 ms while earlier records are sent, in microseconds. Burst: 100,000 calls without a pause, or as many as 3 s allow. Event loop: how late timers of 1 ms fire (that millisecond included) in a second burst that yields after every 100 calls, in milliseconds. The SDK validates, orders, encodes and keys at the call; the peers do not.",
     columns: [
       { title: "p50 µs", measure: "p50", digits: 1 },
       { title: "p50, ratio to posthog-node", measure: "p50", baseline: "posthog-node" },

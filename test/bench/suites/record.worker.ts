@@ -45,7 +45,7 @@ export const paced = async (calls: number): Promise<Round> => {
 }
 
 /** After so many milliseconds a burst ends, however many calls there were. */
-const burstDeadline = 5_000
+const burstDeadline = 3_000
 
 /** Calls without a pause. */
 export const burst = async (calls: number): Promise<Round> => {
