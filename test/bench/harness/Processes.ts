@@ -16,6 +16,7 @@ export interface Worker<Tasks> extends AsyncDisposable {
 }
 
 const end = async (child: ChildProcess): Promise<void> => {
+  if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, "exit")
   child.kill("SIGKILL")
   await ended
