@@ -1,6 +1,13 @@
+/**
+ * The decisions that are recorded in the benchmarks.
+ */
+
+/** The policy of every {@link decision}: its only occurrence in a record, so that a server can count records by it. */
+export const marker = "consumer_credit_policy_v4"
+
 /** A decision of about 1 KB, as a lender makes it. */
 export const decision = (n: number) => ({
-  policy: "consumer_credit_policy_v4",
+  policy: marker,
   transactionId: undefined as string | undefined,
   input: {
     applicant: { id: `u_${n}`, age: 42, employment: "4_to_7_years", income: 3_850.5, housing: "own", dependents: 2 },
@@ -16,4 +23,17 @@ export const decision = (n: number) => ({
   output: { decision: "APPROVED", score: 684, rate: 0.0649, reasons: ["credit history", "savings", "employment"] },
   confidence: 0.94,
   context: { channel: "web", sessionId: "s_91f0c2", modelRelease: "2026.11.2", region: "eu-west" }
+})
+
+/** See {@link decision}. */
+export type SampleDecision = ReturnType<typeof decision>
+
+const features = { name: "instalment_to_income", value: 0.1834, weight: -0.27, source: "bureau", known: true }
+const featureBytes = JSON.stringify(features).length + 1
+
+/** A decision whose input and output have about so many bytes of JSON: a list of features as a model reads it. */
+export const decisionOf = (bytes: number) => ({
+  policy: marker,
+  input: { features: Array.from({ length: Math.max(1, Math.round((bytes - 40) / featureBytes)) }, () => features) },
+  output: { decision: "APPROVED" }
 })

@@ -1,0 +1,11 @@
+/**
+ * All suites, in the order in which they run. A new one is one more file and one more line.
+ */
+import type { Suite } from "../harness/Suite.ts"
+import { delivery } from "./delivery.ts"
+import { growth } from "./growth.ts"
+import { memory } from "./memory.ts"
+import { record } from "./record.ts"
+import { start } from "./start.ts"
+
+export const suites: ReadonlyArray<Suite> = [record, delivery, memory, start, growth]
