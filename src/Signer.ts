@@ -12,10 +12,10 @@ import { fromPem, preAuthenticationEncoding, toBase64 } from "./verify/Signature
 import { ConfigurationError, SigningFailed } from "./XaseError.ts"
 
 /** A key that signs; `keyId` is how a trust policy names its public half. */
-export type SignerOptions = { readonly keyId: string } & (
+export type SignerOptions<Pem = string | Redacted.Redacted<string>> = { readonly keyId: string } & (
   | {
       /** PKCS #8 in PEM, as `openssl genpkey -algorithm ed25519` writes it. */
-      readonly privateKeyPem: string | Redacted.Redacted<string>
+      readonly privateKeyPem: Pem
     }
   | {
       /** Answers the 64 bytes of an Ed25519 signature over the bytes it is given. */

@@ -25,6 +25,7 @@ import * as ProcessExit from "./promise/ProcessExit.ts"
 import * as UnrefClock from "./promise/UnrefClock.ts"
 import * as XaseError from "./promise/XaseError.ts"
 import { type Receipt, ReceiptFromLedger, type ReceiptJson } from "./Receipt.ts"
+import type { SignerOptions } from "./Signer.ts"
 import { VerificationFromLedger, type VerificationJson } from "./Verification.ts"
 import type { Verdict } from "./verify/Verdict.ts"
 import { CurrentRecorder, layerRecorder, type Recorder } from "./Xase.ts"
@@ -36,6 +37,7 @@ export type { DeliveryState, Stats } from "./Delivery.ts"
 export type { Settled } from "./Outcome.ts"
 export { XaseError } from "./promise/XaseError.ts"
 export type { ReceiptJson } from "./Receipt.ts"
+export type { SignerOptions } from "./Signer.ts"
 export type { VerificationJson } from "./Verification.ts"
 export type { Problem, Reason, Verdict } from "./verify/Verdict.ts"
 
@@ -69,10 +71,12 @@ type Durations = "timeout" | "maxRetryAfter" | "shutdownTimeout"
 
 /** The settings of a client. Each that is left out comes from its `XASE_*` variable, else from its default. */
 export interface XaseClientConfig
-  extends Omit<XaseConfig.Options, "apiKey" | Durations>,
+  extends Omit<XaseConfig.Options, "apiKey" | "signer" | Durations>,
     Partial<Record<Durations, number | undefined>> {
   /** The key that the ledger issued. `XASE_API_KEY`. Required. */
   readonly apiKey?: string | undefined
+  /** The customer's own key (Ed25519), which signs each commitment before it is sent. Default none. */
+  readonly signer?: SignerOptions<string> | undefined
   /** Whether `record` returns once the decision is queued, not once the ledger has it. `XASE_FIRE_AND_FORGET`. Default true. */
   readonly fireAndForget?: boolean | undefined
   /** Told of every record that the ledger took. What it throws, and a promise of its own that rejects, changes nothing. */

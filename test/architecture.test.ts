@@ -236,6 +236,23 @@ describe("architecture: every module", () => {
     )
   })
 
+  it("that xase-sdk/verify reaches needs neither Effect nor Node at run time", () => {
+    const reached = new Set<string>()
+    const foreign: Array<string> = []
+    const visit = (path: string): void => {
+      if (reached.has(path)) return
+      reached.add(path)
+      for (const { isTypeOnly, specifier, target } of modules.find((module) => module.path === path)?.imports ?? []) {
+        if (isTypeOnly) continue
+        if (target !== undefined) visit(target)
+        else foreign.push(specifier)
+      }
+    }
+    visit("verify.ts")
+    assert.isAbove(reached.size, 10)
+    assert.deepStrictEqual([...new Set(foreign)].sort(), ["@noble/hashes/sha2.js", "@noble/hashes/utils.js", "fflate"])
+  })
+
   it("has a docstring on everything that it exports", () => {
     assert.deepStrictEqual(
       findings(({ undocumented }) => undocumented),

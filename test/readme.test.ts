@@ -1,7 +1,7 @@
 /**
  * Every TypeScript snippet of the README compiles as a program of its own, and its claims that can be checked are.
  */
-import { execFile } from "node:child_process"
+import { execFile, execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -51,6 +51,13 @@ describe("README", () => {
       assert.strictEqual(result, "")
     })
   )
+
+  it("the check by hand works when typed as printed", () => {
+    const [, block = ""] = /### By hand[\s\S]*?```sh\n([\s\S]*?)```/.exec(readme) ?? []
+    const expected = [...block.matchAll(/^# (.*)$/gm)].map(([, line]) => line)
+    assert.strictEqual(expected.length, 3)
+    assert.deepStrictEqual(execFileSync("bash", ["-c", block], { encoding: "utf8" }).trim().split("\n"), expected)
+  })
 
   it("names every error tag and code that the SDK has", () => {
     for (const [name, value] of Object.entries(XaseErrors)) {

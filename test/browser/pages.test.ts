@@ -3,7 +3,7 @@
  *
  * Screenshots go to `XASE_ARTIFACTS`, else to a folder of the system's for temporary files.
  */
-import { existsSync, mkdirSync, readFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -11,6 +11,7 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { type RunningLedger, startLedger } from "../../src/ledger-server/index.ts"
 import { XaseClient } from "../../src/promise.ts"
+import { runCommand } from "../support/Command.ts"
 
 const binary = process.env.CHROMIUM ?? "/usr/bin/chromium"
 const artifacts = process.env.XASE_ARTIFACTS ?? join(tmpdir(), "xase-pages")
@@ -172,6 +173,44 @@ describe("a record and its receipt", () => {
     await unknown.page.getByText("has no record").waitFor()
     await first.page.close()
     await unknown.page.close()
+  })
+})
+
+describe("the report of an audit", () => {
+  const report = async (change: (html: string) => string = (html) => html) => {
+    const folder = mkdtempSync(join(tmpdir(), "xase-report-"))
+    const out = join(folder, "out")
+    const settings = { XASE_API_KEY: ledger.apiKey, XASE_BASE_URL: ledger.baseUrl }
+    await runCommand(["audit", "--payloads", "--out", out], settings)
+    const path = join(out, "audit-report.html")
+    writeFileSync(path, change(readFileSync(path, "utf8")))
+    const page = await browser.newPage({ viewport: { width: 1250, height: 900 } })
+    const problems: Array<string> = []
+    page.on("console", (message) => message.type() === "error" && problems.push(message.text()))
+    page.on("request", (request) => request.url().startsWith("file:") || problems.push(`asked ${request.url()}`))
+    await page.goto(`file://${path}`)
+    return { page, problems, folder }
+  }
+
+  it("opens from a file and computes everything again; what was tampered with is named in it", async () => {
+    const { folder, page, problems } = await report()
+    await page.getByText("Computed here").waitFor()
+    assert.include(await page.locator("#computed").innerText(), "each named below")
+    assert.strictEqual(await page.getByRole("cell", { name: /0.99 in the ledger/ }).count(), 1)
+    assert.deepStrictEqual(problems, [])
+    assert.deepStrictEqual(await accessibilityProblems(page), [])
+    await page.screenshot({ path: join(artifacts, "report.png"), fullPage: true })
+    await page.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  it("notices that a hash in it was changed after the audit", async () => {
+    const { folder, page } = await report((html) =>
+      html.replace(/sha256:[0-9a-f]/, (text) => `${text.slice(0, -1)}${text.endsWith("0") ? "1" : "0"}`)
+    )
+    await page.getByText("This report is not whole").waitFor()
+    await page.close()
+    rmSync(folder, { recursive: true })
   })
 })
 

@@ -33,7 +33,7 @@ export interface Face {
 
 export const apiKey = "xase_pk_canary0123456789abcdefghij"
 
-export type FaceOptions = Omit<Options, "apiKey" | "timeout" | "maxRetryAfter" | "shutdownTimeout"> & {
+export type FaceOptions = Omit<Options, "apiKey" | "signer" | "timeout" | "maxRetryAfter" | "shutdownTimeout"> & {
   readonly timeout?: number
   readonly maxRetryAfter?: number
   readonly shutdownTimeout?: number
