@@ -26,7 +26,7 @@ export {
 export { type BundleTrust, type ProofBundle, type ReadBundle, readBundle, verifyBundle } from "./verify/Bundle.ts"
 export { hashOfCommitment, type Payload, type ReadEvidence, readEvidence } from "./verify/CommitmentCheck.ts"
 export * as LedgerWalk from "./verify/LedgerWalk.ts"
-export { type ChainedCommitment, type KnownEnds, verifyProducerChain } from "./verify/ProducerChain.ts"
+export { type ChainedCommitment, type KnownOfChain, verifyProducerChain } from "./verify/ProducerChain.ts"
 export {
   type KnownRecord,
   type Predecessor,

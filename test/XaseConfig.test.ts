@@ -41,6 +41,9 @@ describe("defaults", () => {
       shutdownTimeout: 2_000,
       environment: "development",
       runtimeContext: true,
+      commitments: true,
+      signer: undefined,
+      journal: undefined,
       headers: {},
       redactions: {},
       redact: undefined
@@ -211,6 +214,8 @@ describe("values", () => {
     ["queuePolicy", ["drop", "DROP-OLDEST", 1, null, {}]],
     ["outage", ["wait", true, Object.create(null)]],
     ["runtimeContext", ["yes", 1, null]],
+    ["commitments", ["yes", 1, null]],
+    ["journal", ["", 1, null]],
     ["allowInsecure", ["yes", 1, null]],
     ["environment", ["", "a\u0000b", "\ud800", 5, null]],
     ["headers", ["x: y", null, 5, ["a"], new Headers({ a: "b" }), new Map([["a", "b"]])]],

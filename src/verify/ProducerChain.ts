@@ -17,10 +17,15 @@ export interface ChainedCommitment {
   readonly transactionId?: string | undefined
 }
 
-/** Where a producer's chain begins and ends, where that is known from elsewhere (a journal, an earlier report). */
-export interface KnownEnds {
-  /** The head that was seen before: it must still be there. */
+/** What is known of a producer's chain from elsewhere. */
+export interface KnownOfChain {
+  /** The head that was seen before (by a journal, in an earlier report): it must still be there. */
   readonly head?: string | undefined
+  /**
+   * Whether there are records whose commitments cannot be seen, because the ledger keeps no payload of them. A commitment
+   * that is not here may then stand in one of those, and is missing instead of gone.
+   */
+  readonly hasUnseen?: boolean | undefined
 }
 
 const place = ({ sequence, transactionId }: ChainedCommitment): string =>
@@ -52,6 +57,7 @@ const lookUp = (commitments: Iterable<ChainedCommitment>, exceptions: ReadonlyAr
 const explain = (
   commitments: Iterable<ChainedCommitment>,
   exceptions: ReadonlyArray<ChainedCommitment>,
+  hasUnseen: boolean,
   found: Findings
 ): void => {
   const { copies, followers, there } = lookUp(commitments, exceptions)
@@ -71,6 +77,8 @@ const explain = (
         reason: "fork",
         message: `${place(commitment)} and ${place(rival)} follow the same commitment`
       })
+    } else if (previousHash !== null && !there.has(previousHash) && hasUnseen) {
+      found.missing.push("commitments of records whose payload the ledger does not keep")
     } else if (previousHash !== null && !there.has(previousHash)) {
       found.problems.push({
         ...about,
@@ -88,7 +96,7 @@ const explain = (
 export const verifyProducerChain = (
   producer: string,
   commitments: Iterable<ChainedCommitment>,
-  known: KnownEnds = {}
+  known: KnownOfChain = {}
 ): Verdict => {
   const found = findings()
   const exceptions: Array<ChainedCommitment> = []
@@ -120,7 +128,7 @@ export const verifyProducerChain = (
     }
     last = commitment
   }
-  explain(commitments, exceptions, found)
+  explain(commitments, exceptions, known.hasUnseen === true, found)
   if (!hasHead) {
     found.problems.push({
       reason: "rolled back",
@@ -130,7 +138,7 @@ export const verifyProducerChain = (
   }
   if (count === 0) found.missing.push("a commitment of the producer")
   else if (!isFromTheStart) found.missing.push("the first commitment of the producer")
-  else if (found.problems.length === 0) {
+  else if (found.problems.length + found.missing.length === 0) {
     const unsent = highest - count
     found.proven.push(
       `the ${count} commitments of the producer are one chain from its first on${unsent === 0 ? "" : `; ${unsent} decisions between them were accepted and never sent`}`

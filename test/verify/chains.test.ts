@@ -104,6 +104,13 @@ describe("a producer's chain", () => {
     assert.deepStrictEqual(missing, ["the first commitment of the producer"])
   })
 
+  it("has nothing gone where records are whose commitments cannot be seen", () => {
+    const { missing, problems, verdict } = verifyProducerChain("p", chainOf(5).toSpliced(2, 1), { hasUnseen: true })
+    assert.deepStrictEqual(problems, [])
+    assert.strictEqual(verdict, "indeterminate")
+    assert.include(missing.join(), "whose payload the ledger does not keep")
+  })
+
   it("tells what was accepted and never sent from what was removed", () => {
     const chain = chainOf(3).map((commitment, index) => (index === 2 ? { ...commitment, sequence: 6 } : commitment))
     const { sentence, verdict } = verifyProducerChain("p", chain)

@@ -45,7 +45,8 @@ export interface AuditState {
   readonly counts: () => Counts
   readonly problems: (limit: number) => ReadonlyArray<Problem>
   readonly missing: () => ReadonlyArray<{ readonly what: string; readonly records: number }>
-  readonly producers: () => ReadonlyArray<string>
+  /** All producers, with the number of their commitments. */
+  readonly producers: () => ReadonlyArray<{ readonly producer: string; readonly commitments: number }>
   readonly commitments: (producer: string) => Iterable<ChainedCommitment>
   /** All records, newest first, a few at a time. */
   readonly records: () => Iterable<ReadonlyArray<ReportedRecord>>
@@ -223,8 +224,8 @@ export const open = (path: string, restart: boolean): AuditState => {
         .map((row) => ({ what: textOrNull(row, "what") ?? "", records: Number(row.records) })),
     producers: () =>
       sqlite
-        .all("SELECT DISTINCT producer FROM commitments ORDER BY producer")
-        .map((row) => textOrNull(row, "producer") ?? ""),
+        .all("SELECT producer, count(*) AS commitments FROM commitments GROUP BY producer ORDER BY producer")
+        .map((row) => ({ producer: textOrNull(row, "producer") ?? "", commitments: Number(row.commitments) })),
     // Against the order of the walk, which is the order of the chain.
     commitments: (producer) => ({ [Symbol.iterator]: () => commitmentsOf(producer) }),
     *records() {

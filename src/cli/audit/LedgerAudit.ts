@@ -159,12 +159,14 @@ export const conclusions = (
   { journal, state }: Pick<AuditSources, "journal" | "state">,
   { at, knownHead }: ReturnType<AuditState["began"]>
 ): AuditFindings => {
-  const producers = state.producers().map((producer) => {
-    const commitments = state.commitments(producer)
-    let count = 0
-    for (const _ of commitments) count++
-    return { producer, commitments: count, verdict: verifyProducerChain(producer, commitments) }
-  })
+  const counted = state.producers()
+  const seen = counted.reduce((sum, { commitments }) => sum + commitments, 0)
+  const hasUnseen = seen < state.walk().records
+  const producers = counted.map(({ commitments, producer }) => ({
+    producer,
+    commitments,
+    verdict: verifyProducerChain(producer, state.commitments(producer), { hasUnseen })
+  }))
   return {
     problems: [
       ...LedgerWalk.finish(state.walk(), state.index, knownHead),

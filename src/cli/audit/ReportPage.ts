@@ -27,7 +27,8 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2.2rem }
 .verdict { border: 2px solid currentColor; border-radius: .6rem; padding: .9rem 1.1rem; font-weight: 600; overflow-wrap: anywhere }
 .valid { color: var(--good) } .invalid { color: var(--bad) } .indeterminate { color: var(--open) }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.2rem } dt { color: var(--soft) } dd { margin: 0; overflow-wrap: anywhere }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere }
+table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
+td code { overflow-wrap: anywhere } td:last-child { overflow-wrap: anywhere; min-width: 14rem }
 code { font: .88em ui-monospace, monospace } .soft { color: var(--soft) }`
 
 /**
