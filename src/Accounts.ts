@@ -118,6 +118,8 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
   }
 
   const tellJoined = ({ idempotencyKey }: LedgerRecord, outcome: Outcome.Outcome): void => {
+    // Looking a fresh key up means hashing it, and hardly ever does anybody wait.
+    if (joins.size === 0) return
     const join = joins.get(idempotencyKey)
     if (join === undefined) return
     joins.delete(idempotencyKey)
