@@ -122,7 +122,7 @@ const marks = { valid: green, invalid: red, indeterminate: yellow }
 
 const shownProblems = 20
 
-const print = Effect.fnUntraced(function* (summary: Report.ReportSummary, folder: string, seconds: number) {
+const print = Effect.fnUntraced(function* (summary: Report.ReportSummary, folder: string, rate: number) {
   const { counts, problems } = summary
   yield* Console.log(`\n${marks[summary.verdict](bold(summary.verdict.toUpperCase()))}  ${safe(summary.sentence)}\n`)
   for (const { message, path, reason, transactionId } of problems.slice(0, shownProblems)) {
@@ -140,7 +140,7 @@ const print = Effect.fnUntraced(function* (summary: Report.ReportSummary, folder
     ],
     ["head", summary.head === null ? "none" : safe(summary.head.recordHash)],
     ["producers", String(summary.producers.length)],
-    ["rate", `${Math.round(counts.records / Math.max(seconds, 0.001))} records/s`],
+    ["rate", `${rate} records/s`],
     ["report", `${files(folder).html}, ${files(folder).json}`]
   ])
 })
@@ -209,15 +209,9 @@ export const audit = Command.make(
             },
             catch: (cause) => new CommandFailed({ detail: `the report cannot be written: ${String(cause)}` })
           })
-          const walked = found.counts.records - before
-          if (asJson) yield* json({ ...found, seconds: (endedAt - startedAt) / 1_000, report: files(out) })
-          else {
-            yield* print(
-              { ...found, counts: found.counts },
-              out,
-              ((endedAt - startedAt) / 1_000) * (found.counts.records / Math.max(walked, 1))
-            )
-          }
+          const seconds = (endedAt - startedAt) / 1_000
+          const rate = Math.round((found.counts.records - before) / Math.max(seconds, 0.001))
+          yield* asJson ? json({ ...found, seconds, report: files(out) }) : print(found, out, rate)
           return found
         })
       )

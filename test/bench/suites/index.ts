@@ -7,5 +7,6 @@ import { growth } from "./growth.ts"
 import { memory } from "./memory.ts"
 import { record } from "./record.ts"
 import { start } from "./start.ts"
+import { verification } from "./verification.ts"
 
-export const suites: ReadonlyArray<Suite> = [record, delivery, memory, start, growth]
+export const suites: ReadonlyArray<Suite> = [record, delivery, memory, start, growth, verification]
