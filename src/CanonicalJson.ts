@@ -219,34 +219,70 @@ const writeMembers = (
       if (!Object.hasOwn(value, key)) keys.push(key)
     }
   }
-  sortKeys(keys)
+  const { names, sorted } = shapeOf(keys)
   let text = "{"
-  for (const key of keys) {
+  for (let index = 0; index < sorted.length; index++) {
+    const key = sorted[index] ?? ""
     const member = defaults === undefined || Object.hasOwn(value, key) ? value[key] : defaults[key]
     if (member === undefined) continue
     if (typeof member === "function" && key === "toJSON") {
       return writeValue(toJsonOf(value, member), depth + 1, redaction, defaults)
     }
-    if (key === "__proto__") return undefined
-    const name = quoteKey(key)
+    const name = names[index]
     if (name === undefined) return undefined
     const item = writeValue(member, depth + 1, redaction === undefined ? undefined : childRedaction(redaction, key))
     if (item === undefined) return undefined
-    text += text.length === 1 ? `${name}:${item}` : `,${name}:${item}`
+    text += text.length === 1 ? name + item : `,${name}${item}`
   }
   return `${text}}`
 }
 
-/** Most objects come with few keys, often in order already: checking is cheaper than sorting. */
-const sortKeys = (keys: Array<string>): void => {
+/** The keys of an object in canonical order, and each as it is written. */
+interface Shape {
+  /** In the order in which the object has them. */
+  readonly keys: ReadonlyArray<string>
+  readonly sorted: ReadonlyArray<string>
+  /** Quoted, with the colon; `undefined` for those that cannot be written. */
+  readonly names: ReadonlyArray<string | undefined>
+}
+
+/**
+ * The last shape that began with a key. Decisions of one policy have the same shapes again and again; comparing their keys,
+ * which are the same strings, costs a fraction of sorting and quoting them.
+ */
+const shapes = new Map<string, Shape>()
+const maxShapes = 2_000
+const maxShapeKeys = 64
+
+const hasKeys = (shape: Shape, keys: ReadonlyArray<string>): boolean => {
+  if (shape.keys.length !== keys.length) return false
+  for (let index = 0; index < keys.length; index++) if (shape.keys[index] !== keys[index]) return false
+  return true
+}
+
+const shapeOf = (keys: ReadonlyArray<string>): Shape => {
+  const first = keys[0] ?? ""
+  const known = shapes.get(first)
+  if (known !== undefined && hasKeys(known, keys)) return known
+  const sorted = sortedKeys(keys)
+  const names = sorted.map((key) => {
+    const name = key === "__proto__" ? undefined : quoteKey(key)
+    return name === undefined ? undefined : `${name}:`
+  })
+  const shape = { keys, sorted, names }
+  const isKept = keys.length <= maxShapeKeys && first.length <= longestInspected
+  if (isKept && (known !== undefined || shapes.size < maxShapes)) shapes.set(first, shape)
+  return shape
+}
+
+/** Often they are in order already: checking is cheaper than sorting. */
+const sortedKeys = (keys: ReadonlyArray<string>): ReadonlyArray<string> => {
   for (let index = 1; index < keys.length; index++) {
     const previous = keys[index - 1]
     const current = keys[index]
-    if (previous !== undefined && current !== undefined && previous > current) {
-      keys.sort()
-      return
-    }
+    if (previous !== undefined && current !== undefined && previous > current) return keys.toSorted()
   }
+  return keys
 }
 
 /** Kinds of objects whose data is not in their own keys, whatever keys they have besides. */
