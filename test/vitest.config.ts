@@ -6,7 +6,7 @@ for (const name of Object.keys(process.env)) if (name.startsWith("XASE_")) delet
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/browser/**", "node_modules/**"],
+    exclude: ["test/browser/**", "test/mutation/**", "node_modules/**"],
     // Processes of their own: tests send signals, change variables and count listeners.
     pool: "forks",
     testTimeout: 60_000,

@@ -31,7 +31,7 @@ export interface KnownOfChain {
 const place = ({ sequence, transactionId }: ChainedCommitment): string =>
   transactionId === undefined ? `number ${sequence}` : `number ${sequence} (${transactionId})`
 
-/** More broken links than this are counted and not told apart. */
+/** More broken links than this are not looked at: the first ones say enough. */
 const maxExceptions = 10_000
 
 /** What is needed to tell broken links apart: what follows the same commitment, what stands there twice, what is there. */
@@ -123,8 +123,7 @@ export const verifyProducerChain = (
       // Against the order of the chain it is the one before that has to be followed from here.
       const isBefore = last?.previousHash === commitment.hash
       if (isBefore && exceptions.at(-1) === last) exceptions.pop()
-      exceptions.push(commitment)
-      if (exceptions.length > maxExceptions) break
+      if (exceptions.length < maxExceptions) exceptions.push(commitment)
     }
     last = commitment
   }

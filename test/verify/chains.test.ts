@@ -115,7 +115,31 @@ describe("a producer's chain", () => {
     const chain = chainOf(3).map((commitment, index) => (index === 2 ? { ...commitment, sequence: 6 } : commitment))
     const { sentence, verdict } = verifyProducerChain("p", chain)
     assert.strictEqual(verdict, "valid")
-    assert.include(sentence, "3 decisions between them were accepted and never sent")
+    assert.strictEqual(
+      sentence,
+      "The chain of producer p is valid: the 3 commitments of the producer are one chain from its first on; 3 decisions between them were accepted and never sent"
+    )
+    assert.strictEqual(
+      verifyProducerChain("p", chainOf(3)).sentence,
+      "The chain of producer p is valid: the 3 commitments of the producer are one chain from its first on"
+    )
+    assert.deepStrictEqual(verifyProducerChain("p", []).missing, ["a commitment of the producer"])
+  })
+
+  it("is valid although commitments of others cannot be seen, as long as its own are whole", () => {
+    for (const chain of [chainOf(4), chainOf(4).toReversed(), chainOf(4).toSpliced(1, 0, ...chainOf(4).slice(3))]) {
+      const { missing } = verifyProducerChain("p", chain, { hasUnseen: true })
+      assert.deepStrictEqual(missing, [])
+    }
+  })
+
+  it("names a commitment by its number where its record is not known", () => {
+    const [, second] = chainOf(2)
+    if (second === undefined) return assert.fail()
+    const { transactionId: _, ...alone } = second
+    const { problems, proven } = verifyProducerChain("p", [alone])
+    assert.isTrue(problems[0]?.message.startsWith("number 2 follows a commitment that is not here"))
+    assert.deepStrictEqual(proven, [])
   })
 
   it("has no place for another producer's commitment", () => {
