@@ -6,7 +6,6 @@
  * none in the chain of hashes: an auditor can tell what a full outbox lost from what somebody removed.
  */
 import * as Effect from "effect/Effect"
-import type { CommitmentSignature } from "./Commitment.ts"
 import * as Commitment from "./Commitment.ts"
 import { bodyOf, type Draft, frameOf, type LedgerRecord } from "./LedgerRecord.ts"
 import { sha256Hex } from "./Sha256.ts"
@@ -64,7 +63,7 @@ export const make = (state: ProducerState, signer?: Signer): Producer => {
       if (draft === undefined) return undefined
       const commitment = commit(draft, state.producer, state.sequence + record.sequence, head)
       head = sha256Hex(commitment)
-      const finish = (signature?: CommitmentSignature): undefined =>
+      const finish = (signature?: Commitment.CommitmentSignature): undefined =>
         complete(record, bodyOf(draft, Commitment.writeEvidence(commitment, signature)))
       return signer === undefined ? finish() : Effect.map(signer.sign(commitment), finish)
     }
