@@ -4,12 +4,15 @@
  * An accepted record is pending (in the outbox), in flight (a fiber has it) or settled, at every moment; `stats` shows the
  * sum. Delivery itself never fails: what goes wrong with a record is its outcome. When its scope closes it takes no more,
  * delivers what it can within the shutdown deadline, and settles the rest as dropped.
+ *
+ * With a durable outbox the record is safe before it is accepted, what is left at the end stays stored, and records that
+ * others accepted are delivered too. Those of `recordNow`, and those that the store could not take, go through memory.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -23,29 +26,40 @@ import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Accounts from "./Accounts.ts"
 import type * as DeliveryGate from "./DeliveryGate.ts"
+import * as Intake from "./Intake.ts"
 import { Journal } from "./Journal.ts"
-import type { Ledger } from "./Ledger.ts"
+import { Ledger } from "./Ledger.ts"
 import type { LedgerRecord } from "./LedgerRecord.ts"
+import * as LedgerSearch from "./LedgerSearch.ts"
 import * as Metrics from "./Metrics.ts"
 import { Outbox } from "./Outbox.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Producer from "./Producer.ts"
 import type { Receipt } from "./Receipt.ts"
+import { type Disposal, RecordStore, type Stored } from "./RecordStore.ts"
 import * as Sender from "./Sender.ts"
 import { XaseConfig } from "./XaseConfig.ts"
-import { type DeliveryError, type FlushTimeout, IdempotencyConflict, QueueClosed, QueueFull } from "./XaseError.ts"
+import {
+  type DeliveryError,
+  type FlushTimeout,
+  IdempotencyConflict,
+  PastIdempotencyWindow,
+  QueueClosed,
+  QueueFull
+} from "./XaseError.ts"
 
 /** What delivery is doing; all but `flowing` mean that records are held. */
 export type DeliveryState = "flowing" | DeliveryGate.ClosedBecause
 
 /**
  * A count of every decision that was accepted. At every moment
- * `accepted = delivered + failed + dropped (all reasons) + pending + inFlight`.
+ * `accepted + adopted = delivered + failed + dropped (all reasons) + stored + pending + inFlight`; `adopted` and `stored` are
+ * 0 without a durable outbox.
  */
 export interface Stats extends Accounts.Counts {
   readonly pending: number
   readonly inFlight: number
-  /** Bytes of JSON that wait in the outbox. */
+  /** Bytes of JSON that wait in memory. */
   readonly pendingBytes: number
   /** Calls of `record` for a decision that was under way already, with the same key; they were not accepted again. */
   readonly joined: number
@@ -57,18 +71,18 @@ export interface Stats extends Accounts.Counts {
 
 /**
  * What became of a record that was offered without waiting. `Joined`: the very same decision is under way already, with the
- * same key. `Wait`: the outbox is full under the policy `backpressure`, so that `accept` would wait.
+ * same key. `Wait`: `accept` would wait, because the outbox is durable, or full under the policy `backpressure`.
  */
 export type Acceptance = "Accepted" | "Joined" | "Wait"
 
 /** Why a record is not accepted. */
-export type AcceptError = QueueClosed | QueueFull | IdempotencyConflict
+export type AcceptError = QueueClosed | Intake.IntakeError
 
 /** See the module. */
 export interface Service {
   /** Takes a record in without waiting. */
   readonly acceptNow: (record: LedgerRecord) => Result.Result<Acceptance, AcceptError>
-  /** Takes a record in, under `backpressure` waiting for room in the order of the calls. */
+  /** Takes a record in: waits until it is stored, or under `backpressure` for room in the order of the calls. */
   readonly accept: (record: LedgerRecord) => Effect.Effect<void, AcceptError>
   /** Sends a record past the outbox and waits for its receipt. */
   readonly deliverNow: (record: LedgerRecord) => Effect.Effect<Receipt, DeliveryError | AcceptError>
@@ -90,10 +104,11 @@ export interface Service {
 export class Delivery extends Context.Service<Delivery, Service>()("xase-sdk/Delivery") {}
 
 /** Starts delivery in the scope. */
-export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | Journal | Scope.Scope> = Effect.gen(
-  function* () {
+export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | RecordStore | Journal | Scope.Scope> =
+  Effect.gen(function* () {
     const config = yield* XaseConfig
     const outbox = yield* Outbox
+    const store = yield* RecordStore
     const accounts = yield* Accounts.make
     const sender = yield* Sender.make(accounts)
     const journal = yield* Journal
@@ -103,15 +118,17 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
     const clock = yield* Clock.Clock
     const turn = yield* Semaphore.make(1)
     const stopped = yield* Deferred.make<void>()
+    const durable = config.outbox.kind === "memory" ? undefined : config.outbox
     let waiting = 0
     let joined = 0
+    let inFlight = 0
+    let sealedHere = 0
     let isClosed = false
 
     // -- taking records in
 
-    /** What is to be said of a record before anything is done with it. */
-    const answerAtOnce = (record: LedgerRecord): Result.Result<"Joined", AcceptError> | undefined => {
-      if (isClosed) return Result.fail(new QueueClosed({ started: false }))
+    /** What is to be said of a record that is not new. */
+    const standingOf = (record: LedgerRecord): Result.Result<"Joined", IdempotencyConflict> | undefined => {
       switch (accounts.standingOf(record)) {
         case "new":
           return undefined
@@ -122,6 +139,10 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
           return joinedAnswer
       }
     }
+
+    /** What is to be said of a record before anything is done with it. */
+    const answerAtOnce = (record: LedgerRecord): Result.Result<"Joined", AcceptError> | undefined =>
+      isClosed ? Result.fail(new QueueClosed({ started: false })) : standingOf(record)
 
     const takeIn = (record: LedgerRecord): Result.Result<Acceptance, AcceptError> => {
       const answer = answerAtOnce(record)
@@ -149,17 +170,45 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
         return answer.success === "Wait" ? Effect.andThen(outbox.room, takeInWaiting(record)) : Effect.void
       })
 
-    const accept: Service["accept"] = (record) =>
+    // Whoever comes while others wait for room waits behind them.
+    const takeInOrWait: Service["acceptNow"] = (record) => (waiting > 0 ? wait : takeIn(record))
+
+    const acceptInMemory: Service["accept"] = (record) =>
       Effect.suspend(() => {
-        const answer = acceptNow(record)
+        const answer = takeInOrWait(record)
         if (Result.isFailure(answer)) return Effect.fail(answer.failure)
         if (answer.success !== "Wait") return Effect.void
         waiting++
         return turn.withPermit(takeInWaiting(record)).pipe(Effect.ensuring(Effect.sync(() => waiting--)))
       })
 
-    // Whoever comes while others wait for room waits behind them.
-    const acceptNow: Service["acceptNow"] = (record) => (waiting > 0 ? wait : takeIn(record))
+    const intake =
+      store === undefined
+        ? undefined
+        : yield* Intake.make(
+            store,
+            accounts,
+            (record) => {
+              const answer = standingOf(record)
+              return answer === undefined ? undefined : Effect.asVoid(Effect.fromResult(answer))
+            },
+            () => clock.currentTimeMillisUnsafe(),
+            config,
+            durable?.deliver === false
+          )
+
+    const acceptStored =
+      ({ store }: Intake.Intake): Service["accept"] =>
+      (record) =>
+        Effect.suspend((): Effect.Effect<void, AcceptError> => {
+          if (isClosed) return Effect.fail(new QueueClosed({ started: false }))
+          return durable?.onUnavailable === "memory"
+            ? Effect.catchTag(store(record), "OutboxUnavailable", () => acceptInMemory(record))
+            : store(record)
+        })
+
+    const accept = intake === undefined ? acceptInMemory : acceptStored(intake)
+    const acceptNow: Service["acceptNow"] = intake === undefined ? takeInOrWait : () => wait
 
     // -- sending
 
@@ -188,15 +237,31 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
         : Outcome.dropped(record, isClosed ? "Shutdown" : reason, true)
     }
 
-    /** Runs a delivery, which alone can be interrupted, to its outcome; however it ends, the record is settled. */
+    /** Runs a delivery, which alone can be interrupted, to its end. */
+    const running = (
+      record: LedgerRecord,
+      delivery: Effect.Effect<Receipt, DeliveryError>,
+      ended: (exit: Exit.Exit<Receipt, DeliveryError>) => void
+    ): Effect.Effect<Receipt, DeliveryError> =>
+      Effect.suspend(() => {
+        inFlight++
+        return Effect.interruptible(traced(record, Effect.trackDuration(delivery, Metrics.deliveryTime)))
+      }).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            inFlight--
+            ended(exit)
+          })
+        )
+      )
+
+    /** However a delivery from memory ends, the record is settled. */
     const settling = (
       record: LedgerRecord,
       delivery: Effect.Effect<Receipt, DeliveryError>,
       reason: Outcome.DropReason
     ): Effect.Effect<Receipt, DeliveryError> =>
-      Effect.interruptible(traced(record, Effect.trackDuration(delivery, Metrics.deliveryTime))).pipe(
-        Effect.onExit((exit) => Effect.sync(() => accounts.settle(record, outcomeOf(record, exit, reason))))
-      )
+      running(record, delivery, (exit) => accounts.settle(record, outcomeOf(record, exit, reason)))
 
     /** Notes what is sent and what came back, where there is a journal. */
     const journaled = (
@@ -204,7 +269,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
       delivery: Effect.Effect<Receipt, DeliveryError>
     ): Effect.Effect<Receipt, DeliveryError> => {
       if (config.journal === undefined) return delivery
-      journal.sent(record, clock.currentTimeMillisUnsafe())
+      journal.sent(record, clock.currentTimeMillisUnsafe(), start.producer)
       return Effect.tap(delivery, (receipt) =>
         Effect.sync(() => journal.received(record, receipt, clock.currentTimeMillisUnsafe()))
       )
@@ -216,7 +281,8 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
       delivery: Effect.Effect<Receipt, DeliveryError>,
       patience: Schedule.Schedule<unknown>
     ): Effect.Effect<Receipt, DeliveryError> => {
-      const signing = producer.seal(record)
+      // Next to a durable outbox, whose records have a chain of their own, only those that go through memory count.
+      const signing = producer.seal(record, store === undefined ? record.sequence : ++sealedHere)
       if (signing === undefined) return journaled(record, delivery)
       const warned = Effect.tapError(signing, (error) => Effect.logWarning(`xase: ${error.message}`))
       return Effect.andThen(
@@ -234,6 +300,81 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
 
     const workers: Array<Fiber.Fiber<void>> = []
     for (let index = 0; index < config.concurrency; index++) workers.push(yield* Effect.forkScoped(worker))
+
+    // -- sending what is stored
+
+    const search = LedgerSearch.make(yield* Ledger, config.baseUrl)
+    const held = new Set<string>()
+
+    /** A record whose key the ledger may have forgotten is looked up first: sending it blindly could record it twice. */
+    const deliverOld = (
+      record: LedgerRecord,
+      acceptedAt: number,
+      delivery: Effect.Effect<Receipt, DeliveryError>
+    ): Effect.Effect<Receipt, DeliveryError> =>
+      Effect.flatMap(search.find(record, acceptedAt), (finding): Effect.Effect<Receipt, DeliveryError> => {
+        switch (finding._tag) {
+          case "Recorded":
+            return Effect.succeed(finding.receipt)
+          case "NotRecorded":
+            return delivery
+          case "Unknown":
+            return Effect.fail(
+              new PastIdempotencyWindow({ idempotencyKey: record.idempotencyKey, reason: finding.reason })
+            )
+        }
+      })
+
+    const deliverStored = (entry: Stored): Effect.Effect<Disposal> =>
+      Effect.suspend(() => {
+        const { acceptedAt, record } = entry
+        const { idempotencyKey } = record
+        // A worker that was frozen beyond its lease may find its own record in the store again.
+        if (held.has(idempotencyKey)) accounts.adopt(record)
+        else intake?.claim(entry)
+        held.add(idempotencyKey)
+        const age = clock.currentTimeMillisUnsafe() - acceptedAt
+        const isOld = durable !== undefined && age > Duration.toMillis(durable.idempotencyWindow)
+        const delivery = journaled(record, sender.deliver(record))
+        const ended = (exit: Exit.Exit<Receipt, DeliveryError>): void => {
+          held.delete(idempotencyKey)
+          if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) accounts.release(record)
+          else accounts.settle(record, outcomeOf(record, exit, "Shutdown"))
+        }
+        return Effect.matchEffect(running(record, isOld ? deliverOld(record, acceptedAt, delivery) : delivery, ended), {
+          onSuccess: () => Effect.succeed(done),
+          onFailure: (error): Effect.Effect<Disposal> => Effect.succeed({ _tag: "DeadLetter", reason: error.message })
+        })
+      }).pipe(Effect.uninterruptible)
+
+    if (store !== undefined && durable?.deliver === true) {
+      const worker = Effect.forever(store.next(deliverStored), { disableYield: true })
+      for (let index = 0; index < config.concurrency; index++) workers.push(yield* Effect.forkScoped(worker))
+    }
+
+    /**
+     * Resolves a flush for records that others of the same outbox have delivered: when nothing is left in the store that
+     * was there when the flush began.
+     */
+    const watchStore = (upTo: number): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        if (store === undefined) return
+        const began = clock.currentTimeMillisUnsafe()
+        while (true) {
+          yield* Effect.sleep(watchInterval)
+          const oldest = yield* Effect.catch(store.oldest, () => Effect.succeed(began))
+          if (oldest === undefined || oldest > began) return accounts.leaveUpTo(upTo)
+        }
+      })
+
+    const flush: Service["flush"] =
+      store === undefined
+        ? accounts.flush
+        : (timeout) =>
+            Effect.suspend(() => {
+              const watching = Effect.andThen(watchStore(accounts.lastSequence()), Effect.never)
+              return Effect.raceFirst(accounts.flush(timeout), watching)
+            })
 
     const deliverUntilStopped = (record: LedgerRecord): Effect.Effect<Receipt, DeliveryError> =>
       Effect.suspend(() => {
@@ -264,16 +405,18 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
     const close = yield* Effect.cached(
       Effect.gen(function* () {
         isClosed = true
+        if (intake !== undefined) yield* intake.close
         yield* outbox.close
         // The ledger may be back by now; a time that it named itself is kept, though.
         if (sender.closedBecause() === "outage") sender.wake()
-        yield* Effect.ignore(Effect.interruptible(accounts.flush(config.shutdownTimeout)))
+        yield* Effect.ignore(Effect.interruptible(flush(config.shutdownTimeout)))
         yield* Deferred.done(stopped, Exit.void)
         yield* Fiber.interruptAll(workers)
-        journal.ended(start.sequence + accounts.counts().accepted)
+        journal.ended(start.sequence + (store === undefined ? accounts.counts().accepted : sealedHere))
         for (const record of yield* outbox.drain) {
           accounts.settle(record, Outcome.dropped(record, "Shutdown", false))
         }
+        accounts.leaveUpTo(accounts.lastSequence())
       }).pipe(Effect.uninterruptible)
     )
 
@@ -291,14 +434,13 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
             ? Effect.fail(answer.failure)
             : Effect.flatMap(accounts.join(record), receiptOf)
         }),
-      flush: accounts.flush,
+      flush,
       stats: () => {
-        const { bytes, records } = outbox.size()
         return {
           ...accounts.counts(),
-          pending: records,
-          inFlight: accounts.unsettled() - records,
-          pendingBytes: bytes,
+          pending: accounts.unsettled() - inFlight,
+          inFlight,
+          pendingBytes: outbox.size().bytes,
           joined,
           retries: sender.retries(),
           state: sender.closedBecause() ?? "flowing",
@@ -309,10 +451,14 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
       close,
       wake: Effect.sync(sender.wake)
     }
-  }
-)
+  })
 
 const accepted = Result.succeed("Accepted" as const)
+const done: Disposal = { _tag: "Done" }
+
+/** How often a flush looks whether others have emptied the store. */
+const watchInterval = "100 millis"
+
 const joinedAnswer = Result.succeed("Joined" as const)
 const wait = Result.succeed("Wait" as const)
 
@@ -325,4 +471,7 @@ const signingRetries = Schedule.exponential("100 millis", 3).pipe(Schedule.upTo(
 const isNotDone = (error: DeliveryError | Cause.Done): error is DeliveryError => !Cause.isDone(error)
 
 /** {@link make} as a layer. */
-export const layer: Layer.Layer<Delivery, never, XaseConfig | Ledger | Outbox | Journal> = Layer.effect(Delivery, make)
+export const layer: Layer.Layer<Delivery, never, XaseConfig | Ledger | Outbox | RecordStore | Journal> = Layer.effect(
+  Delivery,
+  make
+)

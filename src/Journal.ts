@@ -12,14 +12,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { committedFields } from "./Commitment.ts"
-import { hashObject, recordHash } from "./Evidence.ts"
+import { recordHash } from "./Evidence.ts"
 import type { LedgerRecord } from "./LedgerRecord.ts"
 import type { ProducerState } from "./Producer.ts"
 import type { Receipt } from "./Receipt.ts"
+import * as SealedBody from "./SealedBody.ts"
 import { open as openDatabase, type Row, type Sqlite } from "./sql/Sqlite.ts"
-import { hashOfCommitment, readEvidence } from "./verify/CommitmentCheck.ts"
-import { isObject, member, parse } from "./verify/Json.ts"
+import * as SqliteFile from "./sql/SqliteFile.ts"
+import { isObject, parse } from "./verify/Json.ts"
 import type { KnownHead } from "./verify/LedgerWalk.ts"
 import type { ChainedCommitment } from "./verify/ProducerChain.ts"
 import type { KnownRecord } from "./verify/RecordCheck.ts"
@@ -49,8 +49,8 @@ export interface JournalEntry {
 export interface Service {
   /** Where the producer's chain stands; `undefined` to begin a new one. */
   readonly producer: ProducerState | undefined
-  /** Notes that a sealed record is being sent. */
-  readonly sent: (record: LedgerRecord, now: number) => void
+  /** Notes that a sealed record is being sent; `own` is the producer that this client goes on with at its next start. */
+  readonly sent: (record: LedgerRecord, now: number, own: string) => void
   /** Notes the receipt for a record. */
   readonly received: (record: LedgerRecord, receipt: Receipt, now: number) => void
   /** Notes how many decisions the producer accepted; the last thing before it ends. */
@@ -103,39 +103,6 @@ const tables = `
     producer TEXT NOT NULL,
     sequence INTEGER NOT NULL
   ) STRICT;`
-
-/** What is noted of a sealed body. */
-interface Noted {
-  readonly inputHash: string
-  readonly outputHash: string
-  readonly contextHash: string | null
-  readonly decision: string
-  readonly commitment: ChainedCommitment | undefined
-}
-
-const noteOf = (body: string): Noted => {
-  const parsed = parse(body)
-  const [input, output, context] = ["input", "output", "context"].map((name) => member(parsed, name))
-  const read = isObject(context) ? readEvidence(context) : undefined
-  const decision = Object.fromEntries(
-    committedFields.flatMap((name) => {
-      const value = member(parsed, name)
-      return value === undefined ? [] : [[name, value]]
-    })
-  )
-  const noted = {
-    inputHash: hashObject(isObject(input) ? input : {}),
-    outputHash: hashObject(isObject(output) ? output : {}),
-    contextHash: isObject(context) ? hashObject(context) : null
-  }
-  if (read?._tag !== "Evidence") return { ...noted, decision: JSON.stringify(decision), commitment: undefined }
-  const { commitment } = read.evidence
-  return {
-    ...noted,
-    decision: JSON.stringify(commitment.decision),
-    commitment: { ...commitment, hash: hashOfCommitment(read.text) }
-  }
-}
 
 const textOf = (row: Row, column: string): string | undefined => {
   const value = row[column]
@@ -277,9 +244,9 @@ const make = (sqlite: Sqlite, isOwner: boolean, say: (line: string) => void): Se
 
   return {
     producer: known,
-    sent: (record, now) =>
+    sent: (record, now, own) =>
       attempt(() => {
-        const { commitment, contextHash, decision, inputHash, outputHash } = noteOf(record.body)
+        const { commitment, contextHash, decision, inputHash, outputHash } = SealedBody.read(record.body)
         sqlite.run(
           "INSERT INTO entries (idempotency_key, input_hash, output_hash, context_hash, decision, producer, sequence, commitment_hash, previous_commitment, sent_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
           record.idempotencyKey,
@@ -293,8 +260,8 @@ const make = (sqlite: Sqlite, isOwner: boolean, say: (line: string) => void): Se
           commitment?.previousHash ?? null,
           now
         )
-        if (isOwner && commitment !== undefined && known?.producer !== commitment.producer) {
-          keepProducer(commitment.producer, 0)
+        if (isOwner && commitment?.producer === own && known?.producer !== own) {
+          keepProducer(own, 0)
         }
       }),
     received: (record, receipt, now) =>
@@ -326,33 +293,6 @@ const make = (sqlite: Sqlite, isOwner: boolean, say: (line: string) => void): Se
   }
 }
 
-/** SQLite gives its side files the permissions of the database: it has to exist before it is opened. */
-const prepare = (path: string): void =>
-  process.getBuiltinModule("node:fs").writeFileSync(path, "", { flag: "a", mode: 0o600 })
-
-/** Whether this process continues the producer of the journal. */
-interface Ownership {
-  readonly isOwner: boolean
-  readonly release: () => void
-}
-
-const alone: Ownership = { isOwner: true, release: () => {} }
-const among: Ownership = { isOwner: false, release: () => {} }
-
-/** Whoever holds the lock continues the producer; the system lets go of it when a process dies. */
-const lock = (path: string): Ownership => {
-  const { DatabaseSync } = process.getBuiltinModule("node:sqlite")
-  prepare(path)
-  const database = new DatabaseSync(path, { timeout: 0 })
-  try {
-    database.exec("BEGIN EXCLUSIVE")
-    return { isOwner: true, release: () => database.close() }
-  } catch {
-    database.close()
-    return among
-  }
-}
-
 /**
  * Opens a journal: a path, or `:memory:` for as long as the client lives; none without a path. To write it, or only to look
  * things up in one that exists.
@@ -368,10 +308,10 @@ export const open = (
     const opened = yield* Effect.acquireRelease(
       Effect.try({
         try: () => {
-          if (path === ":memory:") return { ...openDatabase(path), ...alone }
+          if (path === ":memory:") return { ...openDatabase(path), ...SqliteFile.alone }
           if (use === "read" && !process.getBuiltinModule("node:fs").existsSync(path)) throw new Error("no such file")
-          prepare(path)
-          return { ...openDatabase(path), ...(use === "read" ? among : lock(`${path}.lock`)) }
+          SqliteFile.prepare(path)
+          return { ...openDatabase(path), ...(use === "read" ? SqliteFile.among : SqliteFile.own(path)) }
         },
         catch: (cause) =>
           new ConfigurationError({

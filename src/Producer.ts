@@ -25,10 +25,10 @@ export interface ProducerState {
 export interface Producer {
   /**
    * Completes the body at once and answers `undefined`, or, where a signature has to be waited for, answers the rest of the
-   * work. Its place in the chain is fixed with the call. A record that is sealed already, having been stored that way,
-   * stays as it is.
+   * work. Its place in the chain is fixed with the call; `sequence` is its number among the producer's own. A record that
+   * is sealed already, having been stored that way, stays as it is.
    */
-  readonly seal: (record: LedgerRecord) => Effect.Effect<void, SigningFailed> | undefined
+  readonly seal: (record: LedgerRecord, sequence: number) => Effect.Effect<void, SigningFailed> | undefined
 }
 
 /** What the evidence adds to a body at most, beside the committed decision. */
@@ -54,14 +54,14 @@ export const silent: Producer = {
   seal: (record) => (record.draft === undefined ? undefined : complete(record, bodyOf(record.draft, undefined)))
 }
 
-/** Goes on from a state: `record.sequence`, which counts from 1 in each process, follows the state's. */
+/** Goes on from a state: the numbers, which count from 1 in each process, follow the state's. */
 export const make = (state: ProducerState, signer?: Signer): Producer => {
   let head = state.head
   return {
-    seal: (record) => {
+    seal: (record, sequence) => {
       const { draft } = record
       if (draft === undefined) return undefined
-      const commitment = commit(draft, state.producer, state.sequence + record.sequence, head)
+      const commitment = commit(draft, state.producer, state.sequence + sequence, head)
       head = sha256Hex(commitment)
       const finish = (signature?: Commitment.CommitmentSignature): undefined =>
         complete(record, bodyOf(draft, Commitment.writeEvidence(commitment, signature)))

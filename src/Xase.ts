@@ -22,6 +22,7 @@ import * as Ledger from "./Ledger.ts"
 import * as LedgerRecord from "./LedgerRecord.ts"
 import * as Outbox from "./Outbox.ts"
 import type { Outcome } from "./Outcome.ts"
+import * as DurableOutbox from "./outbox/DurableOutbox.ts"
 import { evidenceBytes } from "./Producer.ts"
 import type { Receipt } from "./Receipt.ts"
 import * as RuntimeContext from "./RuntimeContext.ts"
@@ -207,12 +208,15 @@ const warmUp = (encoding: LedgerRecord.Encoding): void => {
   }
 }
 
-/** The {@link Recorder} with its delivery and an outbox in memory, over a ledger and a journal. */
+/** The {@link Recorder} with its delivery and the outbox of the settings, over a ledger and a journal. */
 export const layerRecorder: Layer.Layer<
   CurrentRecorder,
   never,
   Journal.Journal | Ledger.Ledger | XaseConfig.XaseConfig
-> = Layer.effect(CurrentRecorder, makeRecorder).pipe(Layer.provide(Delivery.layer), Layer.provide(Outbox.layerMemory))
+> = Layer.effect(CurrentRecorder, makeRecorder).pipe(
+  Layer.provide(Delivery.layer),
+  Layer.provide([Outbox.layerMemory, DurableOutbox.layer])
+)
 
 const defaultFlushTimeout = Duration.seconds(5)
 

@@ -14,6 +14,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { Decision } from "./Decision.ts"
+import * as OutboxSettings from "./OutboxSettings.ts"
 import * as Redaction from "./Redaction.ts"
 import * as Signer from "./Signer.ts"
 import { ConfigurationError } from "./XaseError.ts"
@@ -23,6 +24,13 @@ export type QueuePolicy = "drop-oldest" | "drop-newest" | "backpressure"
 
 /** What happens to a record when the ledger is down: it keeps its place until the ledger is back, or it fails. */
 export type OutagePolicy = "hold" | "fail"
+
+/** A limit of the ledger: so many records in each window of the clock (a window of an hour begins on the hour, UTC). */
+export interface RateLimit<D = Duration.Input> {
+  readonly limit: number
+  /** Default 1 hour. */
+  readonly window?: D | undefined
+}
 
 /** What a caller may set. Durations are a number of milliseconds or text such as `"3 seconds"`. */
 export interface Options {
@@ -71,6 +79,17 @@ export interface Options {
    * Default none.
    */
   readonly journal?: string | undefined
+  /**
+   * Where accepted records wait: `memory`, `sqlite:./outbox.db`, `redis://...`, `postgres://...`, or options with such a
+   * `url`. In a durable one `record` succeeds once the record is stored, and it survives the process. `XASE_OUTBOX`.
+   * Default `memory`.
+   */
+  readonly outbox?: string | OutboxSettings.OutboxOptions | undefined
+  /**
+   * How many records the ledger takes in a window of the clock for this key, so that nobody sends more. Clients that share
+   * a Redis outbox share the count. Default: what the ledger itself says, with a Redis outbox; else none.
+   */
+  readonly rateLimit?: RateLimit | undefined
   /** More request headers. Those of authentication, idempotency and content cannot be replaced. */
   readonly headers?: { readonly [name: string]: string } | undefined
   /**
@@ -101,6 +120,8 @@ export interface Settings {
   readonly commitments: boolean
   readonly signer: Signer.Signer | undefined
   readonly journal: string | undefined
+  readonly outbox: OutboxSettings.OutboxSettings
+  readonly rateLimit: Required<RateLimit<Duration.Duration>> | undefined
   readonly headers: { readonly [name: string]: string }
   readonly redactions: Redaction.Redactions
   readonly redact: ((decision: Decision) => Decision) | undefined
@@ -164,6 +185,8 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     commitments,
     signer: options.signer === undefined ? undefined : yield* Signer.make(options.signer, timeout),
     journal: yield* setting("journal", "XASE_JOURNAL", name, undefined),
+    outbox: yield* setting("outbox", "XASE_OUTBOX", OutboxSettings.parse(positiveDuration), { kind: "memory" }),
+    rateLimit: yield* setting("rateLimit", undefined, rateLimit, undefined),
     headers: yield* setting("headers", undefined, ownHeaders, {}),
     redactions: typeof redact === "function" ? {} : yield* setting("redact", undefined, redactionPaths, {}),
     redact: typeof redact === "function" ? redact : undefined
@@ -315,6 +338,27 @@ export const positiveDuration: Parser<Duration.Duration> = (value) =>
       ? bad("is zero, so that no request could ever be answered", durationFix)
       : Result.succeed(parsed)
   )
+
+const rateLimit: Parser<Required<RateLimit<Duration.Duration>>> = (value) => {
+  if (typeof value !== "object" || value === null) {
+    return bad("is not an object", 'Use { limit: 1000, window: "1 hour" }.')
+  }
+  const part = (name: string): unknown => Reflect.get(value, name)
+  return Result.gen(function* () {
+    const limit = yield* Result.mapError(
+      integerFrom(1)(part("limit")),
+      ([problem, fix]) => [`has a limit that ${problem}`, fix] as const
+    )
+    const window = part("window") ?? Duration.hours(1)
+    return {
+      limit,
+      window: yield* Result.mapError(
+        positiveDuration(window),
+        ([problem, fix]) => [`has a window that ${problem}`, fix] as const
+      )
+    }
+  })
+}
 
 const name: Parser<string> = (value) =>
   typeof value === "string" && value !== "" && value.isWellFormed() && !value.includes("\u0000")

@@ -256,6 +256,44 @@ export class QueueClosed extends Schema.TaggedError<QueueClosed>()("QueueClosed"
 }
 
 /**
+ * The durable outbox could not store the decision. `outbox` is its kind, `problem` what its engine said; `stored` tells
+ * whether that is certain, or the answer got lost and the record may be stored (and then is delivered).
+ */
+export class OutboxUnavailable extends Schema.TaggedError<OutboxUnavailable>()("OutboxUnavailable", {
+  outbox: Schema.String,
+  problem: Schema.String,
+  fix: Schema.String,
+  stored: Schema.Literals(["no", "perhaps"])
+}) {
+  readonly code = "OUTBOX_UNAVAILABLE"
+  get evidence(): EvidenceState {
+    return this.stored === "no" ? "not recorded" : "perhaps recorded"
+  }
+  override get message() {
+    const meaning =
+      this.stored === "no"
+        ? "The decision was not taken."
+        : "The decision is perhaps stored, and then delivered; recording it again with the same transactionId is safe."
+    return `The ${this.outbox} outbox is not available: ${this.problem}. ${meaning} ${this.fix}`
+  }
+}
+
+/**
+ * A record of a durable outbox is older than the ledger's memory of idempotency keys, and whether the ledger has it could
+ * not be found out: sending it might record it twice, so it was set aside.
+ */
+export class PastIdempotencyWindow extends Schema.TaggedError<PastIdempotencyWindow>()("PastIdempotencyWindow", {
+  idempotencyKey: Schema.String,
+  reason: Schema.String
+}) {
+  readonly code = "PAST_IDEMPOTENCY_WINDOW"
+  readonly evidence: EvidenceState = "perhaps recorded"
+  override get message() {
+    return `The record with key ${this.idempotencyKey} is older than the ledger's memory of keys, and whether the ledger has it is not known (${this.reason}). It was set aside and not sent again. Look for it in the ledger, then use xase outbox retry or discard.`
+  }
+}
+
+/**
  * The customer's key did not sign the commitment of a record, so nothing was sent: a signed ledger must not have unsigned
  * evidence. `reason` is the name of what the signer threw.
  */
@@ -320,10 +358,18 @@ export type DeliveryError =
   | Exclude<LedgerError, InvalidResponse | NetworkError | RequestTimeout | ServerError>
   | MaxRetriesExceeded
   | SigningFailed
+  | PastIdempotencyWindow
   | QueueClosed
 
 /** Why `record` did not take a decision. */
-export type RecordError = ValidationError | InvalidIdempotencyKey | IdempotencyConflict | QueueFull | QueueClosed
+export type RecordError =
+  | ValidationError
+  | InvalidIdempotencyKey
+  | IdempotencyConflict
+  | QueueFull
+  | QueueClosed
+  | OutboxUnavailable
+  | SigningFailed
 
 /** Why `recordNow` has no receipt. */
 export type RecordNowError = RecordError | DeliveryError

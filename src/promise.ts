@@ -20,6 +20,7 @@ import type { Stats } from "./Delivery.ts"
 import * as Journal from "./Journal.ts"
 import { Ledger, layer as layerLedger } from "./Ledger.ts"
 import * as NodeTransport from "./NodeTransport.ts"
+import type { OutboxOptions } from "./OutboxSettings.ts"
 import type { Dropped, Settled } from "./Outcome.ts"
 import * as ProcessExit from "./promise/ProcessExit.ts"
 import * as UnrefClock from "./promise/UnrefClock.ts"
@@ -34,6 +35,7 @@ import { type ConfigurationError, QueueClosed, QueueFull } from "./XaseError.ts"
 
 export { CustomDecisionType, type DecisionType, decisionTypes } from "./Decision.ts"
 export type { DeliveryState, Stats } from "./Delivery.ts"
+export type { OutboxOptions } from "./OutboxSettings.ts"
 export type { Settled } from "./Outcome.ts"
 export { XaseError } from "./promise/XaseError.ts"
 export type { ReceiptJson } from "./Receipt.ts"
@@ -71,12 +73,23 @@ type Durations = "timeout" | "maxRetryAfter" | "shutdownTimeout"
 
 /** The settings of a client. Each that is left out comes from its `XASE_*` variable, else from its default. */
 export interface XaseClientConfig
-  extends Omit<XaseConfig.Options, "apiKey" | "signer" | Durations>,
+  extends Omit<XaseConfig.Options, "apiKey" | "signer" | "outbox" | "rateLimit" | Durations>,
     Partial<Record<Durations, number | undefined>> {
   /** The key that the ledger issued. `XASE_API_KEY`. Required. */
   readonly apiKey?: string | undefined
   /** The customer's own key (Ed25519), which signs each commitment before it is sent. Default none. */
   readonly signer?: SignerOptions<string> | undefined
+  /**
+   * Where accepted records wait: `memory`, `sqlite:./outbox.db`, `redis://...`, `postgres://...`, or options with such a
+   * `url`. In a durable one `record` resolves once the record is stored, and it survives the process. `XASE_OUTBOX`.
+   * Default `memory`.
+   */
+  readonly outbox?: string | OutboxOptions<number, string> | undefined
+  /**
+   * How many records the ledger takes in a window of the clock for this key, so that nobody sends more. Clients that share
+   * a Redis outbox share the count.
+   */
+  readonly rateLimit?: XaseConfig.RateLimit<number> | undefined
   /** Whether `record` returns once the decision is queued, not once the ledger has it. `XASE_FIRE_AND_FORGET`. Default true. */
   readonly fireAndForget?: boolean | undefined
   /** Told of every record that the ledger took. What it throws, and a promise of its own that rejects, changes nothing. */

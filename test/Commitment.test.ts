@@ -27,7 +27,7 @@ const recordOf = (decision: Parameters<typeof makeRecord>[0], how: Partial<Encod
 }
 
 const sealed = (record: LedgerRecord, producer = Producer.make(Producer.fresh())): LedgerRecord => {
-  assert.isUndefined(producer.seal(record))
+  assert.isUndefined(producer.seal(record, record.sequence))
   return record
 }
 
@@ -149,7 +149,7 @@ describe("the reserved key", () => {
 describe("without commitments", () => {
   it("a body has none and is canonical", () => {
     const record = recordOf({ ...minimal, context: { a: 1 } })
-    Producer.silent.seal(record)
+    Producer.silent.seal(record, 1)
     assert.deepStrictEqual(JSON.parse(record.body).context, { a: 1, timestamp: 1_000 })
     assert.strictEqual(record.body, canonicalize(JSON.parse(record.body)))
   })

@@ -12,6 +12,7 @@ import * as LedgerRecord from "../src/LedgerRecord.ts"
 import * as Outbox from "../src/Outbox.ts"
 import type { Outcome } from "../src/Outcome.ts"
 import { Receipt } from "../src/Receipt.ts"
+import { RecordStore } from "../src/RecordStore.ts"
 import * as XaseConfig from "../src/XaseConfig.ts"
 import {
   type LedgerError,
@@ -80,7 +81,7 @@ const setUp = Effect.fnUntraced(function* (
   })
   const context = yield* Layer.buildWithScope(
     layer.pipe(
-      Layer.provide([ledger, Outbox.layerMemory, Journal.layer]),
+      Layer.provide([ledger, Outbox.layerMemory, Layer.succeed(RecordStore, undefined), Journal.layer]),
       Layer.provide([
         XaseConfig.layer({ apiKey, ...options }),
         Layer.succeed(CurrentObserver, {

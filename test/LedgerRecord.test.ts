@@ -24,7 +24,7 @@ const made = (decision: unknown, over: Partial<Circumstances> = {}, how: Partial
 
 const recordOf = (decision: unknown, over: Partial<Circumstances> = {}, how: Partial<Encoding> = {}): LedgerRecord => {
   const record = Result.getOrThrow(made(decision, over, how))
-  Producer.silent.seal(record)
+  Producer.silent.seal(record, 1)
   return record
 }
 

@@ -257,6 +257,35 @@ const table: ReadonlyArray<
     ["Setting apiKey is wrong. Mend it."]
   ],
   [
+    new XaseError.OutboxUnavailable({
+      outbox: "redis",
+      problem: "connect ECONNREFUSED 127.0.0.1:6379",
+      fix: "Check the server.",
+      stored: "no"
+    }),
+    "OutboxUnavailable",
+    "OUTBOX_UNAVAILABLE",
+    undefined,
+    "not recorded",
+    ["redis outbox", "ECONNREFUSED", "was not taken", "Check the server."]
+  ],
+  [
+    new XaseError.OutboxUnavailable({ outbox: "postgres", problem: "gone", fix: "", stored: "perhaps" }),
+    "OutboxUnavailable",
+    "OUTBOX_UNAVAILABLE",
+    undefined,
+    "perhaps recorded",
+    ["perhaps stored", "same transactionId is safe"]
+  ],
+  [
+    new XaseError.PastIdempotencyWindow({ idempotencyKey: "k".repeat(32), reason: "too many records look like it" }),
+    "PastIdempotencyWindow",
+    "PAST_IDEMPOTENCY_WINDOW",
+    undefined,
+    "perhaps recorded",
+    ["k".repeat(32), "too many records look like it", "set aside", "xase outbox retry"]
+  ],
+  [
     new XaseError.SigningFailed({ keyId: "risk-2026", reason: "TimeoutError" }),
     "SigningFailed",
     "SIGNING_FAILED",

@@ -24,16 +24,32 @@ const floors: ReadonlyArray<readonly [name: string, rooms: ReadonlyArray<string>
       "RecordsPage",
       "Redaction",
       "RuntimeContext",
+      "SealedBody",
       "Signer",
       "Verification",
       "verify/"
     ]
   ],
-  ["settings", ["XaseConfig"]],
-  ["ways out", ["sql/", "Ledger", "ledger/", "Transport", "NodeTransport", "Outbox", "outbox/", "RetryPolicy"]],
+  ["settings", ["OutboxSettings", "XaseConfig"]],
+  [
+    "ways out",
+    ["sql/", "Ledger", "ledger/", "Transport", "NodeTransport", "Outbox", "RecordStore", "outbox/", "RetryPolicy"]
+  ],
   [
     "delivery",
-    ["Accounts", "Delivery", "DeliveryGate", "Journal", "KnownKeys", "Metrics", "Producer", "RetryBudget", "Sender"]
+    [
+      "Accounts",
+      "Delivery",
+      "DeliveryGate",
+      "Intake",
+      "Journal",
+      "KnownKeys",
+      "LedgerSearch",
+      "Metrics",
+      "Producer",
+      "RetryBudget",
+      "Sender"
+    ]
   ],
   ["service", ["Verifier", "Xase"]],
   ["doors", ["XaseLive", "index", "promise", "promise/", "testing", "verify", "cli", "cli/"]]

@@ -6,7 +6,7 @@ import { Effect, Exit, Layer, Logger, Scope } from "effect"
 import { CurrentObserver } from "../../src/Accounts.ts"
 import type { Decision } from "../../src/Decision.ts"
 import type { Stats } from "../../src/Delivery.ts"
-import { XaseClient, XaseError } from "../../src/promise.ts"
+import { type OutboxOptions, XaseClient, XaseError } from "../../src/promise.ts"
 import { Xase } from "../../src/Xase.ts"
 import type { Options } from "../../src/XaseConfig.ts"
 
@@ -33,11 +33,15 @@ export interface Face {
 
 export const apiKey = "xase_pk_canary0123456789abcdefghij"
 
-export type FaceOptions = Omit<Options, "apiKey" | "signer" | "timeout" | "maxRetryAfter" | "shutdownTimeout"> & {
+export type FaceOptions = Omit<
+  Options,
+  "apiKey" | "signer" | "timeout" | "maxRetryAfter" | "shutdownTimeout" | "outbox" | "rateLimit"
+> & {
   readonly timeout?: number
   readonly maxRetryAfter?: number
   readonly shutdownTimeout?: number
   readonly apiKey?: string
+  readonly outbox?: string | OutboxOptions<number, string>
 }
 
 /** What both faces take with a call. */

@@ -38,7 +38,7 @@ export const bundleFiles = (decision: Decision): { readonly [name: string]: Uint
   }
   const record = Result.getOrThrow(makeRecord(decision, circumstances, encoding))
   record.sequence = 1
-  Producer.make(Producer.fresh()).seal(record)
+  Producer.make(Producer.fresh()).seal(record, 1)
   const body: JsonObject & { input: JsonObject; output: JsonObject; context: JsonObject } = JSON.parse(record.body)
   const hashes = {
     previousHash: "ab".repeat(32),

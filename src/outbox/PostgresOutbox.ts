@@ -1,0 +1,55 @@
+/**
+ * An outbox in a Postgres database: many machines, and records that live where the application's data lives.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PersistedQueue from "effect/persistence/PersistedQueue"
+import * as Scope from "effect/Scope"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { DurableSettings } from "../OutboxSettings.ts"
+import type { OutboxUnavailable } from "../XaseError.ts"
+import { loadPeer } from "./loadPeer.ts"
+import type { OutboxStore } from "./OutboxStore.ts"
+import * as SqlCare from "./SqlCare.ts"
+import { unavailable } from "./unavailable.ts"
+
+/** How soon a worker of another process notices a new record. */
+const pollInterval = Duration.millis(250)
+
+const maxConnections = 4
+
+const open = Effect.fnUntraced(function* (settings: DurableSettings) {
+  const PgClient = yield* loadPeer("postgres", "@effect/sql-pg", () => import("@effect/sql-pg/PgClient"))
+  const scope = yield* Scope.Scope
+  const database = yield* Layer.buildWithScope(
+    PgClient.layer({ url: settings.location, maxConnections, applicationName: "xase-sdk" }),
+    scope
+  )
+  const sql = yield* Effect.provideContext(SqlClient, database)
+  const queues = yield* PersistedQueue.makeStoreSql({
+    tableName: SqlCare.table,
+    pollInterval,
+    lockExpiration: settings.lease,
+    lockRefreshInterval: Duration.divideUnsafe(settings.lease, 3)
+  }).pipe(Effect.provideContext(database))
+  yield* sql`CREATE INDEX IF NOT EXISTS ${sql(`${SqlCare.table}_completed`)} ON ${sql(SqlCare.table)} (updated_at) WHERE state = 'completed'`
+  const store: OutboxStore = {
+    queues,
+    together: sql.withTransaction,
+    care: SqlCare.make(sql, "postgres", {
+      // Postgres checks its pages and gives space back by itself.
+      check: Effect.succeed([]),
+      compact: Effect.void
+    }),
+    rateLimiter: undefined,
+    isDamage: () => false,
+    isAmbiguous: true,
+    report: undefined
+  }
+  return store
+})
+
+/** Opens the outbox of these settings. */
+export const make = (settings: DurableSettings): Effect.Effect<OutboxStore, OutboxUnavailable, Scope.Scope> =>
+  Effect.catchCause(open(settings), (cause) => Effect.fail(unavailable("postgres")(cause)))

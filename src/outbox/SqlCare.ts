@@ -1,0 +1,99 @@
+/**
+ * Looking after an outbox in a SQL database. Knows the table of Effect's persisted queue, which has no operations for it.
+ */
+import * as Effect from "effect/Effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { Fragment } from "effect/sql/Statement"
+import type { OutboxUnavailable } from "../XaseError.ts"
+import { type Care, deadLettersQueue, type ElementState, recordsQueue, type StoredElement } from "./OutboxStore.ts"
+import { unavailable } from "./unavailable.ts"
+
+/** The table of the persisted queue. */
+export const table = "xase_outbox"
+
+interface Row {
+  readonly sequence: number | string | bigint
+  readonly element: string
+  readonly attempts: number
+}
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** What only the engine itself can do. */
+export type EngineCare = Pick<Care, "check" | "compact">
+
+/** {@link Care} for the table in this database. */
+export const make = (sql: SqlClient, kind: string, engine: EngineCare): Care => {
+  const failing = Effect.mapError(unavailable(kind)) satisfies <A>(
+    effect: Effect.Effect<A, unknown>
+  ) => Effect.Effect<A, OutboxUnavailable>
+
+  const conditions: { readonly [State in ElementState]: Fragment } = {
+    waiting: sql`queue_name = ${recordsQueue} AND state = 'pending' AND acquired_at IS NULL`,
+    "in flight": sql`queue_name = ${recordsQueue} AND state = 'pending' AND acquired_at IS NOT NULL`,
+    dead: sql`queue_name = ${deadLettersQueue} AND state = 'pending'`,
+    unreadable: sql`state = 'failed'`
+  }
+
+  const elementIn =
+    (state: ElementState) =>
+    ({ attempts, element, sequence }: Row): StoredElement => ({
+      handle: String(sequence),
+      state,
+      attempts: Number(attempts),
+      element: parsed(element)
+    })
+
+  const count = (state: ElementState) =>
+    Effect.map(
+      sql<{ readonly count: number | string }>`SELECT count(*) AS count FROM ${sql(table)} WHERE ${conditions[state]}`,
+      ([row]) => Number(row?.count ?? 0)
+    )
+
+  return {
+    ...engine,
+    counts: failing(
+      Effect.all({
+        waiting: count("waiting"),
+        "in flight": count("in flight"),
+        dead: count("dead"),
+        unreadable: count("unreadable")
+      })
+    ),
+    page: (state, from, limit) =>
+      failing(
+        Effect.map(
+          sql<Row>`SELECT sequence, element, attempts FROM ${sql(table)}
+            WHERE ${conditions[state]} AND sequence > ${from ?? "0"} ORDER BY sequence LIMIT ${limit}`,
+          (rows) => ({
+            elements: rows.map(elementIn(state)),
+            next: rows.length < limit ? undefined : String(rows.at(-1)?.sequence)
+          })
+        )
+      ),
+    oldest: failing(
+      Effect.map(
+        sql<Row>`SELECT sequence, element, attempts FROM ${sql(table)}
+          WHERE queue_name = ${recordsQueue} AND state = 'pending' ORDER BY visible_at, sequence LIMIT 1`,
+        (rows) => rows.map(elementIn("waiting"))
+      )
+    ),
+    remove: (elements) =>
+      elements.length === 0
+        ? Effect.void
+        : failing(
+            Effect.asVoid(
+              sql`DELETE FROM ${sql(table)} WHERE ${sql.in(
+                "sequence",
+                elements.map(({ handle }) => Number(handle))
+              )}`
+            )
+          )
+  }
+}
