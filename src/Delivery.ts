@@ -124,6 +124,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
     let inFlight = 0
     let sealedHere = 0
     let isClosed = false
+    let isStopping = false
 
     // -- taking records in
 
@@ -327,6 +328,8 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
 
     const deliverStored = (entry: Stored): Effect.Effect<Disposal> =>
       Effect.suspend(() => {
+        // It goes back to where it was taken from.
+        if (isStopping) return Effect.interrupt
         const { acceptedAt, record } = entry
         const { idempotencyKey } = record
         // A worker that was frozen beyond its lease may find its own record in the store again.
@@ -402,6 +405,13 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
 
     // -- closing
 
+    /** Own records settle; then what is in flight, of whomever, while nothing new is taken. */
+    const settleDown = Effect.gen(function* () {
+      yield* Effect.ignore(flush(config.shutdownTimeout))
+      isStopping = true
+      while (held.size > 0) yield* Effect.sleep(stopInterval)
+    })
+
     const close = yield* Effect.cached(
       Effect.gen(function* () {
         isClosed = true
@@ -409,7 +419,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
         yield* outbox.close
         // The ledger may be back by now; a time that it named itself is kept, though.
         if (sender.closedBecause() === "outage") sender.wake()
-        yield* Effect.ignore(Effect.interruptible(flush(config.shutdownTimeout)))
+        yield* Effect.ignore(Effect.interruptible(Effect.timeout(settleDown, config.shutdownTimeout)))
         yield* Deferred.done(stopped, Exit.void)
         yield* Fiber.interruptAll(workers)
         journal.ended(start.sequence + (store === undefined ? accounts.counts().accepted : sealedHere))
@@ -458,6 +468,9 @@ const done: Disposal = { _tag: "Done" }
 
 /** How often a flush looks whether others have emptied the store. */
 const watchInterval = "100 millis"
+
+/** How often closing looks whether what is in flight has landed. */
+const stopInterval = "10 millis"
 
 const joinedAnswer = Result.succeed("Joined" as const)
 const wait = Result.succeed("Wait" as const)

@@ -16,6 +16,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { LedgerRecord } from "./LedgerRecord.ts"
 import * as RetryAfter from "./ledger/RetryAfter.ts"
+import { CurrentRateLimit } from "./RateLimit.ts"
 import { type Receipt, ReceiptFromLedger } from "./Receipt.ts"
 import { RecordsPage, type RecordsQuery } from "./RecordsPage.ts"
 import { type Outgoing, type Answer as Received, Transport } from "./Transport.ts"
@@ -64,6 +65,7 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.e
   Effect.gen(function* () {
     const config = yield* XaseConfig
     const { send } = yield* Transport
+    const rateLimit = yield* CurrentRateLimit
     let apiKey = config.apiKey
 
     const ownHeaders = {
@@ -82,22 +84,43 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.e
         Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(new RequestTimeout({ timeout })) })
       )
 
+    const receiptIn = (answer: Answer, { idempotencyKey }: LedgerRecord): Effect.Effect<Receipt, LedgerError> =>
+      isSuccess(answer) ? decode(decodeReceipt, answer) : refusal(answer, idempotencyKey)
+
+    const post = (
+      record: LedgerRecord,
+      read: (answer: Answer) => Effect.Effect<Receipt, LedgerError>
+    ): Effect.Effect<Receipt, LedgerError> =>
+      attempt(
+        {
+          method: "POST",
+          url: recordsUrl,
+          headers: {
+            ...ownHeaders,
+            "x-api-key": Redacted.value(apiKey),
+            "idempotency-key": record.idempotencyKey
+          },
+          body: record.body
+        },
+        record.timeout ?? config.timeout,
+        read
+      )
+
     return {
       append: (record) =>
-        attempt(
-          {
-            method: "POST",
-            url: recordsUrl,
-            headers: {
-              ...ownHeaders,
-              "x-api-key": Redacted.value(apiKey),
-              "idempotency-key": record.idempotencyKey
-            },
-            body: record.body
-          },
-          record.timeout ?? config.timeout,
-          (answer) => (isSuccess(answer) ? decode(decodeReceipt, answer) : refusal(answer, record.idempotencyKey))
-        ),
+        rateLimit === undefined
+          ? post(record, (answer) => receiptIn(answer, record))
+          : Effect.flatMap(rateLimit.acquire(Redacted.value(apiKey)), (permit) =>
+              post(record, (answer) => {
+                const later = Effect.map(Clock.currentTimeMillis, (now) =>
+                  answer.status === 429 ? RetryAfter.fromAnswer(answer.headers, answer.body, now) : undefined
+                )
+                return Effect.andThen(
+                  Effect.flatMap(later, (named) => rateLimit.observe(permit, answer.status, answer.headers, named)),
+                  receiptIn(answer, record)
+                )
+              })
+            ),
       verify: (transactionId) =>
         attempt(
           { method: "GET", url: `${config.baseUrl}/verify/${encodeURIComponent(transactionId)}`, headers: ownHeaders },

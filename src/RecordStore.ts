@@ -8,6 +8,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { LedgerRecord } from "./LedgerRecord.ts"
+import type { RequestCounter } from "./RequestCounter.ts"
 import type { OutboxUnavailable } from "./XaseError.ts"
 
 /** A sealed record and what is known of its acceptance. */
@@ -41,6 +42,8 @@ export interface Service {
   readonly next: (deliver: (entry: Stored) => Effect.Effect<Disposal>) => Effect.Effect<void>
   /** When the oldest record of the store was accepted, whoever holds it; `undefined` when there is none. */
   readonly oldest: Effect.Effect<number | undefined, OutboxUnavailable>
+  /** Counts requests for all clients of this store; only Redis does. */
+  readonly counter: RequestCounter
 }
 
 /** The durable outbox of a client, if it has one. */

@@ -24,7 +24,9 @@ import * as Outbox from "./Outbox.ts"
 import type { Outcome } from "./Outcome.ts"
 import * as DurableOutbox from "./outbox/DurableOutbox.ts"
 import { evidenceBytes } from "./Producer.ts"
+import * as RateLimit from "./RateLimit.ts"
 import type { Receipt } from "./Receipt.ts"
+import type { RecordStore } from "./RecordStore.ts"
 import * as RuntimeContext from "./RuntimeContext.ts"
 import * as Transport from "./Transport.ts"
 import * as Verifier from "./Verifier.ts"
@@ -208,15 +210,18 @@ const warmUp = (encoding: LedgerRecord.Encoding): void => {
   }
 }
 
-/** The {@link Recorder} with its delivery and the outbox of the settings, over a ledger and a journal. */
+/** Where records of the settings wait durably, and the limit that all who share the place keep. */
+export const layerShared: Layer.Layer<RecordStore, never, XaseConfig.XaseConfig> = Layer.provideMerge(
+  RateLimit.layer,
+  DurableOutbox.layer
+)
+
+/** The {@link Recorder} with its delivery, over a ledger, a journal and a durable outbox or none. */
 export const layerRecorder: Layer.Layer<
   CurrentRecorder,
   never,
-  Journal.Journal | Ledger.Ledger | XaseConfig.XaseConfig
-> = Layer.effect(CurrentRecorder, makeRecorder).pipe(
-  Layer.provide(Delivery.layer),
-  Layer.provide([Outbox.layerMemory, DurableOutbox.layer])
-)
+  Journal.Journal | Ledger.Ledger | RecordStore | XaseConfig.XaseConfig
+> = Layer.effect(CurrentRecorder, makeRecorder).pipe(Layer.provide(Delivery.layer), Layer.provide(Outbox.layerMemory))
 
 const defaultFlushTimeout = Duration.seconds(5)
 
@@ -248,6 +253,7 @@ export const layerOver = (options: XaseConfig.Options): Layer.Layer<Xase, Config
   layerService.pipe(
     Layer.provide(layerRecorder),
     Layer.provide([Ledger.layer, Journal.layer]),
+    Layer.provide(layerShared),
     Layer.provide(XaseConfig.layer(options))
   )
 

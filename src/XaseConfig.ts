@@ -32,6 +32,12 @@ export interface RateLimit<D = Duration.Input> {
   readonly window?: D | undefined
 }
 
+/** A {@link RateLimit}, complete and checked. */
+export interface RateLimitSettings {
+  readonly limit: number
+  readonly window: Duration.Duration
+}
+
 /** What a caller may set. Durations are a number of milliseconds or text such as `"3 seconds"`. */
 export interface Options {
   /** The key that the ledger issued: `xase_pk_` or `xase_` and 24 to 128 characters. `XASE_API_KEY`. Required. */
@@ -121,7 +127,7 @@ export interface Settings {
   readonly signer: Signer.Signer | undefined
   readonly journal: string | undefined
   readonly outbox: OutboxSettings.OutboxSettings
-  readonly rateLimit: Required<RateLimit<Duration.Duration>> | undefined
+  readonly rateLimit: RateLimitSettings | undefined
   readonly headers: { readonly [name: string]: string }
   readonly redactions: Redaction.Redactions
   readonly redact: ((decision: Decision) => Decision) | undefined
@@ -339,7 +345,7 @@ export const positiveDuration: Parser<Duration.Duration> = (value) =>
       : Result.succeed(parsed)
   )
 
-const rateLimit: Parser<Required<RateLimit<Duration.Duration>>> = (value) => {
+const rateLimit: Parser<RateLimitSettings> = (value) => {
   if (typeof value !== "object" || value === null) {
     return bad("is not an object", 'Use { limit: 1000, window: "1 hour" }.')
   }

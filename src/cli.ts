@@ -16,11 +16,15 @@ import { xase } from "./cli/Connection.ts"
 import { dev } from "./cli/DevCommand.ts"
 import { keys } from "./cli/KeysCommand.ts"
 import { list, show, stats, verify } from "./cli/LookCommands.ts"
+import { outbox } from "./cli/OutboxCommand.ts"
 import { EvidenceWrong, red, safe } from "./cli/Output.ts"
 import { record } from "./cli/RecordCommand.ts"
+import { relay } from "./cli/RelayCommand.ts"
 import { version } from "./Version.ts"
 
-const command = xase.pipe(Command.withSubcommands([dev, keys, record, list, show, verify, audit, bundle, stats]))
+const command = xase.pipe(
+  Command.withSubcommands([dev, keys, record, list, show, verify, audit, bundle, stats, outbox, relay])
+)
 
 /** Usage errors print their help by themselves; everything else ends in one line. */
 const report = (cause: Cause.Cause<{ readonly _tag: string; readonly message: string }>): Effect.Effect<void> =>

@@ -29,7 +29,7 @@ import { type Receipt, ReceiptFromLedger, type ReceiptJson } from "./Receipt.ts"
 import type { SignerOptions } from "./Signer.ts"
 import { VerificationFromLedger, type VerificationJson } from "./Verification.ts"
 import type { Verdict } from "./verify/Verdict.ts"
-import { CurrentRecorder, layerRecorder, type Recorder } from "./Xase.ts"
+import { CurrentRecorder, layerRecorder, layerShared, type Recorder } from "./Xase.ts"
 import * as XaseConfig from "./XaseConfig.ts"
 import { type ConfigurationError, QueueClosed, QueueFull } from "./XaseError.ts"
 
@@ -230,11 +230,9 @@ export class XaseClient implements AsyncDisposable {
     this.#runtime = ManagedRuntime.make(
       layerRecorder.pipe(
         Layer.provideMerge(layerLedger),
-        Layer.provide([
-          NodeTransport.layer,
-          Layer.succeed(XaseConfig.XaseConfig, settings),
-          Layer.succeed(Journal.Journal, journal)
-        ]),
+        Layer.provide([NodeTransport.layer, Layer.succeed(Journal.Journal, journal)]),
+        Layer.provide(layerShared),
+        Layer.provide(Layer.succeed(XaseConfig.XaseConfig, settings)),
         Layer.provide([
           UnrefClock.layer,
           Layer.succeed(CurrentObserver, this.#callbacks),

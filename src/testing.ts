@@ -15,7 +15,7 @@ import { Ledger } from "./Ledger.ts"
 import { Receipt } from "./Receipt.ts"
 import type { RecordsPage, RecordsQuery } from "./RecordsPage.ts"
 import { Verification } from "./Verification.ts"
-import { layerRecorder, layerService, type Xase } from "./Xase.ts"
+import { layerRecorder, layerService, layerShared, type Xase } from "./Xase.ts"
 import * as XaseConfig from "./XaseConfig.ts"
 import { type ConfigurationError, type LedgerError, RecordNotFound } from "./XaseError.ts"
 
@@ -193,7 +193,7 @@ export const layerTest = (
 ): Layer.Layer<Xase | RecordedDecisions, ConfigurationError> =>
   layerService.pipe(
     Layer.provide(layerRecorder),
-    Layer.provide(Journal.layer),
+    Layer.provide([Journal.layer, layerShared]),
     Layer.provideMerge(layerLedger),
-    Layer.provide(XaseConfig.layer({ apiKey: `xase_pk_${"test".repeat(6)}`, ...options }))
+    Layer.provide(XaseConfig.layer({ apiKey: `xase_pk_${"test".repeat(6)}`, outbox: "memory", ...options }))
   )

@@ -44,6 +44,8 @@ describe("defaults", () => {
       commitments: true,
       signer: undefined,
       journal: undefined,
+      outbox: { kind: "memory" },
+      rateLimit: undefined,
       headers: {},
       redactions: {},
       redact: undefined

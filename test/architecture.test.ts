@@ -33,7 +33,19 @@ const floors: ReadonlyArray<readonly [name: string, rooms: ReadonlyArray<string>
   ["settings", ["OutboxSettings", "XaseConfig"]],
   [
     "ways out",
-    ["sql/", "Ledger", "ledger/", "Transport", "NodeTransport", "Outbox", "RecordStore", "outbox/", "RetryPolicy"]
+    [
+      "sql/",
+      "Ledger",
+      "ledger/",
+      "Transport",
+      "NodeTransport",
+      "Outbox",
+      "RateLimit",
+      "RecordStore",
+      "RequestCounter",
+      "outbox/",
+      "RetryPolicy"
+    ]
   ],
   [
     "delivery",

@@ -1,18 +1,22 @@
 /**
  * How the commands find their ledger: flags, else the `XASE_*` variables.
  */
-
+import { existsSync } from "node:fs"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Journal from "../Journal.ts"
 import { layer as layerLedger } from "../Ledger.ts"
 import * as NodeTransport from "../NodeTransport.ts"
-import { layerRecorder, layerService } from "../Xase.ts"
+import { type DurableSettings, describe } from "../OutboxSettings.ts"
+import { openStore } from "../outbox/engines.ts"
+import type { OutboxStore } from "../outbox/OutboxStore.ts"
+import { layerRecorder, layerService, layerShared } from "../Xase.ts"
 import * as XaseConfig from "../XaseConfig.ts"
-import { failed } from "./Output.ts"
+import { CommandFailed, failed } from "./Output.ts"
 
 /** The root command with the flags that all commands share. */
 export const xase = Command.make("xase").pipe(
@@ -23,6 +27,10 @@ export const xase = Command.make("xase").pipe(
       Flag.withDescription("The journal of what was sent, instead of XASE_JOURNAL"),
       Flag.optional
     ),
+    outbox: Flag.String("outbox").pipe(
+      Flag.withDescription("Where records wait, instead of XASE_OUTBOX"),
+      Flag.optional
+    ),
     json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON for machines"), Flag.withDefault(false))
   }),
   Command.withDescription("Record decisions as evidence, look at them, verify them")
@@ -30,10 +38,11 @@ export const xase = Command.make("xase").pipe(
 
 const given = Effect.map(
   xase,
-  ({ apiKey, journal, url }): XaseConfig.Options => ({
+  ({ apiKey, journal, outbox, url }): XaseConfig.Options => ({
     apiKey: Option.getOrUndefined(apiKey),
     baseUrl: Option.getOrUndefined(url),
-    journal: Option.getOrUndefined(journal)
+    journal: Option.getOrUndefined(journal),
+    outbox: Option.getOrUndefined(outbox)
   })
 )
 
@@ -60,7 +69,9 @@ const clientOf = (config: XaseConfig.Settings) =>
   layerService.pipe(
     Layer.provide(layerRecorder),
     Layer.provide(Journal.layer),
-    Layer.provide(ledgerOf(config)),
+    Layer.provide(layerLedger),
+    Layer.provide(NodeTransport.layer),
+    Layer.provideMerge(layerShared),
     Layer.provide(Layer.succeed(XaseConfig.XaseConfig, config))
   )
 
@@ -93,3 +104,33 @@ export const withPublicJournal = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 /** Runs with a client. */
 export const withClient = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.flatMap(settings, (config) => Effect.provide(effect, clientOf(config)))
+
+const notDurable = new CommandFailed({
+  detail: "this needs a durable outbox: set XASE_OUTBOX or --outbox to sqlite:<path>, redis://... or postgres://..."
+})
+
+/** Runs with a client that delivers what is in its durable outbox, with more settings of the command's own. */
+export const withRelay = <A, E, R>(
+  effect: (outbox: DurableSettings) => Effect.Effect<A, E, R>,
+  options: XaseConfig.Options
+) =>
+  Effect.gen(function* () {
+    const config = yield* Effect.mapError(XaseConfig.make({ ...(yield* given), ...options }), failed)
+    const { outbox } = config
+    if (outbox.kind === "memory") return yield* notDurable
+    return yield* Effect.provide(effect(outbox), clientOf({ ...config, outbox: { ...outbox, deliver: true } }))
+  })
+
+/** Opens the store of the durable outbox, to look after it. */
+export const withOutboxStore = <A, E, R>(
+  effect: (store: OutboxStore, outbox: DurableSettings) => Effect.Effect<A, E, R>
+) =>
+  Effect.gen(function* () {
+    const { outbox } = yield* publicSettings
+    if (outbox.kind === "memory") return yield* notDurable
+    if (outbox.kind === "sqlite" && !existsSync(Redacted.value(outbox.location))) {
+      return yield* new CommandFailed({ detail: `there is no outbox at ${describe(outbox)}` })
+    }
+    const store = yield* Effect.mapError(openStore(outbox), failed)
+    return yield* effect(store, outbox)
+  }).pipe(Effect.scoped)

@@ -134,7 +134,11 @@ export const make = Effect.fnUntraced(function* (
           kind === "sqlite" ? Effect.raceFirst(outbox.next(deliver), Deferred.await(lost)) : outbox.next(deliver)
         )
       ),
-    oldest: Effect.flatMap(opened, ({ outbox }) => outbox.oldest)
+    oldest: Effect.flatMap(opened, ({ outbox }) => outbox.oldest),
+    counter: {
+      take: (...request) => Effect.flatMap(opened, ({ outbox }) => outbox.counter.take(...request)),
+      pause: (name) => Effect.flatMap(opened, ({ outbox }) => outbox.counter.pause(name))
+    }
   }
 })
 

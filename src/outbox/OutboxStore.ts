@@ -6,8 +6,8 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as PersistedQueue from "effect/persistence/PersistedQueue"
-import type { RateLimiter } from "effect/persistence/RateLimiter"
 import type { SqlError } from "effect/sql/SqlError"
+import type { RequestCounter } from "../RequestCounter.ts"
 import type { OutboxUnavailable } from "../XaseError.ts"
 
 /** The queue of records that wait or are being delivered. */
@@ -64,8 +64,8 @@ export interface OutboxStore {
   /** Runs offers so that all of them are stored or none; `undefined` where the engine cannot. */
   readonly together: (<A, E>(offers: Effect.Effect<A, E>) => Effect.Effect<A, E | SqlError>) | undefined
   readonly care: Care
-  /** The count of requests that all clients of this store share; `undefined` where the engine keeps none. */
-  readonly rateLimiter: RateLimiter | undefined
+  /** Counts requests for all clients of this store; `undefined` where the engine cannot. */
+  readonly counter: RequestCounter | undefined
   /** Whether a failure says that the store itself is damaged, so that it has to be opened anew. */
   readonly isDamage: (failure: unknown) => boolean
   /** Whether a failure leaves it open whether what was offered is stored. */

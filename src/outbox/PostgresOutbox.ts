@@ -42,7 +42,7 @@ const open = Effect.fnUntraced(function* (settings: DurableSettings) {
       check: Effect.succeed([]),
       compact: Effect.void
     }),
-    rateLimiter: undefined,
+    counter: undefined,
     isDamage: () => false,
     isAmbiguous: true,
     report: undefined

@@ -25,6 +25,7 @@ import {
   recordsQueue,
   type StoredElement
 } from "./OutboxStore.ts"
+import { fromLimiter } from "./RequestCounters.ts"
 import { unavailable } from "./unavailable.ts"
 
 const prefix = "xase:outbox:"
@@ -156,11 +157,12 @@ const open = Effect.fnUntraced(function* (settings: DurableSettings) {
   const limits = yield* RateLimiter.makeStoreRedis({ prefix: "xase:rate-limit:" }).pipe(
     Effect.provideContext(connection)
   )
+  const limiter = yield* Effect.provideService(RateLimiter.make, RateLimiter.RateLimiterStore, limits)
   const store: OutboxStore = {
     queues,
     together: undefined,
     care: makeCare(redis),
-    rateLimiter: yield* Effect.provideService(RateLimiter.make, RateLimiter.RateLimiterStore, limits),
+    counter: fromLimiter(limiter, "redis"),
     isDamage: () => false,
     isAmbiguous: true,
     report: undefined

@@ -173,7 +173,7 @@ const open = Effect.fnUntraced(function* (settings: DurableSettings) {
         catch: unavailable("sqlite")
       })
     }),
-    rateLimiter: undefined,
+    counter: undefined,
     isDamage: (failure) => causesOf(failure).some(isDamage),
     isAmbiguous: false,
     report

@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { DurableSettings } from "../OutboxSettings.ts"
 import type * as RecordStore from "../RecordStore.ts"
+import type { RequestCounter } from "../RequestCounter.ts"
 import type { OutboxUnavailable } from "../XaseError.ts"
 import { deadLettersQueue, type OutboxStore, recordsQueue } from "./OutboxStore.ts"
 import * as PostgresOutbox from "./PostgresOutbox.ts"
@@ -37,7 +38,6 @@ export const openStore = (settings: DurableSettings): Effect.Effect<OutboxStore,
 export interface OpenOutbox extends RecordStore.Service {
   /** Whether a failure has shown that the store is damaged. */
   readonly isDamaged: () => boolean
-  readonly rateLimiter: OutboxStore["rateLimiter"]
   readonly report: OutboxStore["report"]
 }
 
@@ -50,12 +50,18 @@ const retrySchedule = Schedule.spaced("1 second")
 /** How long what was delivered stays in a SQL table, and how often it is looked for. */
 const cleanupInterval = "5 seconds"
 
+/** Without a count nothing is limited. */
+const noCounter: RequestCounter = {
+  take: (_, limit) => Effect.succeed(limit),
+  pause: () => Effect.succeed({ milliseconds: 0, refused: () => Effect.void })
+}
+
 /** Opens the outbox of these settings. */
 export const open = Effect.fnUntraced(function* (
   settings: DurableSettings
 ): Effect.fn.Return<OpenOutbox, OutboxUnavailable, Scope.Scope> {
   const { kind } = settings
-  const { care, isAmbiguous, isDamage, queues, rateLimiter, report, together } = yield* openStore(settings)
+  const { care, counter = noCounter, isAmbiguous, isDamage, queues, report, together } = yield* openStore(settings)
   const { make } = yield* Effect.provideService(PersistedQueue.makeFactory, PersistedQueue.PersistedQueueStore, queues)
   const records = yield* make({ name: recordsQueue, schema: Schema.Unknown, maxAttempts, retrySchedule })
   const deadLetters = yield* make({ name: deadLettersQueue, schema: DeadLetter })
@@ -122,7 +128,7 @@ export const open = Effect.fnUntraced(function* (
       return times.length === 0 ? undefined : Math.min(...times)
     }),
     isDamaged: () => isDamaged,
-    rateLimiter,
+    counter,
     report
   }
 })

@@ -12,7 +12,7 @@ import { Ledger } from "../../../src/Ledger.ts"
 import type { LedgerRecord } from "../../../src/LedgerRecord.ts"
 import { XaseClient } from "../../../src/promise.ts"
 import { Receipt } from "../../../src/Receipt.ts"
-import { CurrentRecorder, layerRecorder } from "../../../src/Xase.ts"
+import { CurrentRecorder, layerRecorder, layerShared } from "../../../src/Xase.ts"
 import * as XaseConfig from "../../../src/XaseConfig.ts"
 import { decision, decisionOf } from "../decision.ts"
 import type { Round } from "../harness/Samples.ts"
@@ -63,7 +63,7 @@ export const queue = async (depth: number): Promise<Round> => {
   })
   const runtime = ManagedRuntime.make(
     layerRecorder.pipe(
-      Layer.provide([ledger, Journal.layer]),
+      Layer.provide([ledger, Journal.layer, layerShared]),
       Layer.provide(XaseConfig.layer(settings({ url: "http://127.0.0.1:9", concurrency: 1 })))
     )
   )

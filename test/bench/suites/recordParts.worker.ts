@@ -15,7 +15,7 @@ import * as LedgerRecord from "../../../src/LedgerRecord.ts"
 import { evidenceBytes } from "../../../src/Producer.ts"
 import { XaseClient } from "../../../src/promise.ts"
 import * as RuntimeContext from "../../../src/RuntimeContext.ts"
-import { CurrentRecorder, layerRecorder, layerService, Xase } from "../../../src/Xase.ts"
+import { CurrentRecorder, layerRecorder, layerService, layerShared, Xase } from "../../../src/Xase.ts"
 import * as XaseConfig from "../../../src/XaseConfig.ts"
 import { decision } from "../decision.ts"
 import type { Samples } from "../harness/Samples.ts"
@@ -44,7 +44,7 @@ const runtimeOf = (queueMaxSize: number) =>
   ManagedRuntime.make(
     layerService.pipe(
       Layer.provideMerge(layerRecorder),
-      Layer.provide([never, Journal.layer]),
+      Layer.provide([never, Journal.layer, layerShared]),
       Layer.provide(XaseConfig.layer({ ...settings({ url: "http://127.0.0.1:9", concurrency: 1 }), queueMaxSize }))
     )
   )

@@ -1,0 +1,138 @@
+/**
+ * Keeps everybody who uses one API key under the ledger's limit, before the ledger has to refuse.
+ *
+ * The ledger counts records by the clock (an hour begins on the hour, UTC), so that is how they are counted here: by all
+ * clients of one Redis outbox together, or else by this client alone. What the ledger answers is believed more than the own
+ * count: fewer left than counted means that others use the key too, and a 429 stops all clients for as long as it says.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { RecordStore } from "./RecordStore.ts"
+import type { Pause, RequestCounter } from "./RequestCounter.ts"
+import { sha256Hex } from "./Sha256.ts"
+import type { AnswerHeaders } from "./Transport.ts"
+import { type RateLimitSettings, XaseConfig } from "./XaseConfig.ts"
+import { type OutboxUnavailable, RateLimitExceeded } from "./XaseError.ts"
+
+/** The permission to send one record. */
+export interface Permit {
+  readonly key: string
+  /** How many more may be sent in this window, by the own count; `undefined` where the limit is not known. */
+  readonly remaining: number | undefined
+  readonly pause: Pause | undefined
+}
+
+/** See the module. */
+export interface Service {
+  /** The permission to send one record with an API key now; fails with the time until there is one again. */
+  readonly acquire: (apiKey: string) => Effect.Effect<Permit, RateLimitExceeded>
+  /** What the ledger answered. `later` is the time that a 429 names. */
+  readonly observe: (
+    permit: Permit,
+    status: number,
+    headers: AnswerHeaders,
+    later: Duration.Duration | undefined
+  ) => Effect.Effect<void>
+}
+
+/** The limit that a client keeps; by default none but the ledger's own. */
+export const CurrentRateLimit = Context.Reference<Service | undefined>("xase-sdk/RateLimit/CurrentRateLimit", {
+  defaultValue: () => undefined
+})
+
+/** The ledger's own window, as long as nothing else is said (ledger contract). */
+const ledgerWindow = Duration.hours(1)
+
+const countIn = (headers: AnswerHeaders, name: string): number | undefined => {
+  const text = headers[name]?.trim()
+  return text !== undefined && /^-?\d{1,9}$/.test(text) ? Number(text) : undefined
+}
+
+/** Counts with `counter`, up to the configured limit or, without one, the limit that the ledger names. */
+export const make = (counter: RequestCounter, configured: RateLimitSettings | undefined): Service => {
+  const window = Duration.toMillis(configured?.window ?? ledgerWindow)
+  let limit = configured?.limit
+  let apiKeyOfHash: string | undefined
+  let hash = ""
+
+  /** The key itself goes nowhere. */
+  const hashOf = (apiKey: string): string => {
+    if (apiKey !== apiKeyOfHash) {
+      apiKeyOfHash = apiKey
+      hash = sha256Hex(apiKey).slice(0, 32)
+    }
+    return hash
+  }
+
+  const windowAt = (now: number): number => Math.floor(now / window)
+
+  const take = (key: string, now: number, records: number): Effect.Effect<number | undefined, OutboxUnavailable> =>
+    limit === undefined ? Effect.undefined : counter.take(`${key}:${windowAt(now)}`, limit, window, records)
+
+  const later = (milliseconds: number): RateLimitExceeded =>
+    new RateLimitExceeded({ retryAfter: Duration.millis(milliseconds), named: true })
+
+  const without = <A>(value: A) => Effect.catch((_: OutboxUnavailable) => Effect.succeed(value))
+
+  return {
+    acquire: (apiKey) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const key = hashOf(apiKey)
+        // A count that cannot be asked for holds nobody up: the ledger still has its own.
+        const counts = Effect.all(
+          [take(key, now, 1).pipe(without(undefined)), counter.pause(key).pipe(without(undefined))],
+          { concurrency: 2 }
+        )
+        return Effect.flatMap(counts, ([remaining, pause]): Effect.Effect<Permit, RateLimitExceeded> => {
+          if (pause !== undefined && pause.milliseconds > 0) return Effect.fail(later(pause.milliseconds))
+          if (remaining !== undefined && remaining < 0) return Effect.fail(later((windowAt(now) + 1) * window - now))
+          return Effect.succeed({ key, remaining, pause })
+        })
+      }),
+    observe: (permit, status, headers, named) => {
+      if (configured === undefined) limit = countIn(headers, "x-ratelimit-limit") ?? limit
+      const left = countIn(headers, "x-ratelimit-remaining")
+      const { key, pause, remaining } = permit
+      const paused =
+        status === 429 && named !== undefined && pause !== undefined
+          ? pause.refused(named).pipe(without(undefined))
+          : Effect.void
+      if (left === undefined || remaining === undefined || remaining <= Math.max(left, 0)) return paused
+      // Others that are on their way make the own count lower than the ledger's; it is asked again before it is mended.
+      const mended = Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const counted = yield* take(key, now, 0)
+        const difference = counted === undefined ? 0 : counted - Math.max(left, 0)
+        if (difference > 0) yield* take(key, now, difference)
+      })
+      return Effect.andThen(paused, mended.pipe(without(undefined)))
+    }
+  }
+}
+
+/** The limit of the settings: shared where the outbox can count for all, kept alone where a limit is set, else none. */
+export const layer: Layer.Layer<never, never, XaseConfig | RecordStore> = Layer.effect(
+  CurrentRateLimit,
+  Effect.gen(function* () {
+    const { outbox, rateLimit } = yield* XaseConfig
+    const store = yield* RecordStore
+    if (outbox.kind === "redis" && store !== undefined) return make(store.counter, rateLimit)
+    if (rateLimit === undefined) return undefined
+    const counter = yield* Effect.cached(
+      Effect.flatMap(
+        Effect.promise(() => import("./outbox/RequestCounters.ts")),
+        ({ memoryCounter }) => memoryCounter
+      )
+    )
+    return make(
+      {
+        take: (...request) => Effect.flatMap(counter, ({ take }) => take(...request)),
+        pause: (name) => Effect.flatMap(counter, ({ pause }) => pause(name))
+      },
+      rateLimit
+    )
+  })
+)
