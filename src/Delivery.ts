@@ -125,6 +125,8 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
     let sealedHere = 0
     let isClosed = false
     let isStopping = false
+    /** Workers that have a record of the store, from taking it to its leaving the store. */
+    let busy = 0
 
     // -- taking records in
 
@@ -351,7 +353,21 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
       }).pipe(Effect.uninterruptible)
 
     if (store !== undefined && durable?.deliver === true) {
-      const worker = Effect.forever(store.next(deliverStored), { disableYield: true })
+      const deliverNextStored = Effect.suspend(() => {
+        let isBusy = false
+        const taken = store.next((entry) => {
+          isBusy = true
+          busy++
+          return deliverStored(entry)
+        })
+        return Effect.ensuring(
+          taken,
+          Effect.sync(() => {
+            if (isBusy) busy--
+          })
+        )
+      })
+      const worker = Effect.forever(deliverNextStored, { disableYield: true })
       for (let index = 0; index < config.concurrency; index++) workers.push(yield* Effect.forkScoped(worker))
     }
 
@@ -405,11 +421,11 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
 
     // -- closing
 
-    /** Own records settle; then what is in flight, of whomever, while nothing new is taken. */
+    /** Own records settle; then what is in flight, of whomever, leaves the store, while nothing new is taken. */
     const settleDown = Effect.gen(function* () {
       yield* Effect.ignore(flush(config.shutdownTimeout))
       isStopping = true
-      while (held.size > 0) yield* Effect.sleep(stopInterval)
+      while (busy > 0) yield* Effect.sleep(stopInterval)
     })
 
     const close = yield* Effect.cached(

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
 import * as Redacted from "effect/Redacted"
+import { PreventSchedulerYield } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { DurableSettings } from "../OutboxSettings.ts"
@@ -154,13 +155,16 @@ const open = Effect.fnUntraced(function* (settings: DurableSettings) {
   const synchronous = (level: "FULL" | "NORMAL") => Effect.sync(() => sqlite.script(`PRAGMA synchronous = ${level}`))
   // Only what is accepted has to be on the disk: a claim or a completion that a power cut takes back is done again, with
   // the same idempotency key.
+  // In one go: another connection of this process that waits for the lock blocks everything, the holder of the lock too.
+  const inTransaction = <A, E>(offers: Effect.Effect<A, E>) =>
+    Effect.provideService(sql.withTransaction(offers), PreventSchedulerYield, true)
   const store: OutboxStore = {
     queues,
     together:
       settings.durability === "os"
-        ? sql.withTransaction
+        ? inTransaction
         : (offers) =>
-            Effect.ensuring(Effect.andThen(synchronous("FULL"), sql.withTransaction(offers)), synchronous("NORMAL")),
+            Effect.ensuring(Effect.andThen(synchronous("FULL"), inTransaction(offers)), synchronous("NORMAL")),
     care: SqlCare.make(sql, "sqlite", {
       check: Effect.mapError(
         Effect.map(sql<Record<string, string>>`PRAGMA integrity_check(20)`, (rows) =>

@@ -67,6 +67,8 @@ const makeClient = Effect.fnUntraced(function* (database: DatabaseSync, statemen
     driver: "node:sqlite",
     compiler: Statement.makeCompilerSqlite(),
     spanAttributes: [["db.system.name", "sqlite"]],
+    // A transaction that begins with reading cannot wait for another writer any more when it comes to write.
+    beginTransaction: "BEGIN IMMEDIATE",
     ...SqlClient.makeSqliteAcquirers({
       connection: Effect.succeed(connection),
       semaphore: yield* Semaphore.make(1),
