@@ -306,6 +306,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
 
     // -- sending what is stored
 
+    const storeWorkers: Array<Fiber.Fiber<void>> = []
     const search = LedgerSearch.make(yield* Ledger, config.baseUrl)
     const held = new Set<string>()
 
@@ -368,7 +369,8 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
         )
       })
       const worker = Effect.forever(deliverNextStored, { disableYield: true })
-      for (let index = 0; index < config.concurrency; index++) workers.push(yield* Effect.forkScoped(worker))
+      // Detached: a worker that cannot hand its record over to a store that is gone must not hold up the end.
+      for (let index = 0; index < config.concurrency; index++) storeWorkers.push(yield* Effect.forkDetach(worker))
     }
 
     /**
@@ -438,6 +440,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
         yield* Effect.ignore(Effect.interruptible(Effect.timeout(settleDown, config.shutdownTimeout)))
         yield* Deferred.done(stopped, Exit.void)
         yield* Fiber.interruptAll(workers)
+        yield* Effect.ignore(Effect.interruptible(Effect.timeout(Fiber.interruptAll(storeWorkers), handOverTimeout)))
         journal.ended(start.sequence + (store === undefined ? accounts.counts().accepted : sealedHere))
         for (const record of yield* outbox.drain) {
           accounts.settle(record, Outcome.dropped(record, "Shutdown", false))
@@ -484,6 +487,9 @@ const done: Disposal = { _tag: "Done" }
 
 /** How often a flush looks whether others have emptied the store. */
 const watchInterval = "100 millis"
+
+/** How long closing waits for workers to give back what they hold; a store that is away gets it when the lease is over. */
+const handOverTimeout = "500 millis"
 
 /** How often closing looks whether what is in flight has landed. */
 const stopInterval = "10 millis"
