@@ -5,8 +5,9 @@ import type { Suite } from "../harness/Suite.ts"
 import { delivery } from "./delivery.ts"
 import { growth } from "./growth.ts"
 import { memory } from "./memory.ts"
+import { outbox } from "./outbox.ts"
 import { record } from "./record.ts"
 import { start } from "./start.ts"
 import { verification } from "./verification.ts"
 
-export const suites: ReadonlyArray<Suite> = [record, delivery, memory, start, growth, verification]
+export const suites: ReadonlyArray<Suite> = [record, delivery, memory, start, growth, verification, outbox]
