@@ -214,6 +214,22 @@ describe("package: at runtime", () => {
       assert.match(stdout, /^txn_\w+\n$/, stderr)
     })
 
+    it("records through a durable outbox, and names the package that another one needs", async () => {
+      const path = packed.write(
+        "durable.mjs",
+        `import { XaseClient } from "xase-sdk/promise"
+        const decision = { policy: "credit_policy_v4", input: {}, output: {} }
+        await using stored = new XaseClient({ outbox: "sqlite:outbox.db" })
+        await stored.record(decision)
+        await stored.flush()
+        console.log(stored.getStats().delivered)
+        await using missing = new XaseClient({ outbox: "postgres://127.0.0.1/xase" })
+        await missing.record(decision).catch((error) => console.log(error.code, error.message))`
+      )
+      const { stderr, stdout } = await inProject([path], settings())
+      assert.match(stdout, /^1\nOUTBOX_UNAVAILABLE .*npm install @effect\/sql-pg/, stderr)
+    })
+
     it("records from a CommonJS module (R42)", async () => {
       const path = packed.write("record.cjs", `const { XaseClient } = require("xase-sdk/promise")\n${program}`)
       const { stderr, stdout } = await inProject([path], settings())

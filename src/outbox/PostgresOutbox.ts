@@ -19,8 +19,15 @@ const pollInterval = Duration.millis(250)
 
 const maxConnections = 4
 
+/** Not written out where it is imported: a bundler would miss what nobody has to install. */
+const driver: string = "@effect/sql-pg/PgClient"
+
 const open = Effect.fnUntraced(function* (settings: DurableSettings) {
-  const PgClient = yield* loadPeer("postgres", "@effect/sql-pg", () => import("@effect/sql-pg/PgClient"))
+  const PgClient = yield* loadPeer<typeof import("@effect/sql-pg/PgClient")>(
+    "postgres",
+    "@effect/sql-pg",
+    () => import(driver)
+  )
   const scope = yield* Scope.Scope
   const database = yield* Layer.buildWithScope(
     PgClient.layer({ url: settings.location, maxConnections, applicationName: "xase-sdk" }),
@@ -33,7 +40,7 @@ const open = Effect.fnUntraced(function* (settings: DurableSettings) {
     lockExpiration: settings.lease,
     lockRefreshInterval: Duration.divideUnsafe(settings.lease, 3)
   }).pipe(Effect.provideContext(database))
-  yield* sql`CREATE INDEX IF NOT EXISTS ${sql(`${SqlCare.table}_completed`)} ON ${sql(SqlCare.table)} (updated_at) WHERE state = 'completed'`
+  yield* Effect.forEach(SqlCare.indexes, (index) => sql.unsafe(index), { discard: true })
   const store: OutboxStore = {
     queues,
     together: sql.withTransaction,

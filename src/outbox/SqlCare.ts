@@ -25,6 +25,16 @@ const parsed = (text: string): unknown => {
   }
 }
 
+/**
+ * What the persisted queue looks for besides the oldest record: what is done, what is held, what was tried too often. Without
+ * these a large backlog would be read from end to end for each of them.
+ */
+export const indexes: ReadonlyArray<string> = [
+  `CREATE INDEX IF NOT EXISTS ${table}_completed ON ${table} (updated_at) WHERE state = 'completed'`,
+  `CREATE INDEX IF NOT EXISTS ${table}_held ON ${table} (acquired_at) WHERE acquired_at IS NOT NULL`,
+  `CREATE INDEX IF NOT EXISTS ${table}_attempts ON ${table} (queue_name, attempts) WHERE state = 'pending'`
+]
+
 /** What only the engine itself can do. */
 export type EngineCare = Pick<Care, "check" | "compact">
 
@@ -36,7 +46,8 @@ export const make = (sql: SqlClient, kind: string, engine: EngineCare): Care => 
 
   const conditions: { readonly [State in ElementState]: Fragment } = {
     waiting: sql`queue_name = ${recordsQueue} AND state = 'pending' AND acquired_at IS NULL`,
-    "in flight": sql`queue_name = ${recordsQueue} AND state = 'pending' AND acquired_at IS NOT NULL`,
+    // Nobody takes dead letters.
+    "in flight": sql`acquired_at IS NOT NULL`,
     dead: sql`queue_name = ${deadLettersQueue} AND state = 'pending'`,
     unreadable: sql`state = 'failed'`
   }
@@ -50,21 +61,29 @@ export const make = (sql: SqlClient, kind: string, engine: EngineCare): Care => 
       element: parsed(element)
     })
 
-  const count = (state: ElementState) =>
+  const count = (condition: Fragment) =>
     Effect.map(
-      sql<{ readonly count: number | string }>`SELECT count(*) AS count FROM ${sql(table)} WHERE ${conditions[state]}`,
+      sql<{ readonly count: number | string }>`SELECT count(*) AS count FROM ${sql(table)} WHERE ${condition}`,
       ([row]) => Number(row?.count ?? 0)
     )
 
   return {
     ...engine,
     counts: failing(
-      Effect.all({
-        waiting: count("waiting"),
-        "in flight": count("in flight"),
-        dead: count("dead"),
-        unreadable: count("unreadable")
-      })
+      Effect.map(
+        Effect.all({
+          pending: count(sql`queue_name = ${recordsQueue} AND state = 'pending'`),
+          held: count(conditions["in flight"]),
+          dead: count(conditions.dead),
+          unreadable: count(conditions.unreadable)
+        }),
+        ({ dead, held, pending, unreadable }) => ({
+          waiting: Math.max(0, pending - held),
+          "in flight": held,
+          dead,
+          unreadable
+        })
+      )
     ),
     page: (state, from, limit) =>
       failing(

@@ -143,9 +143,7 @@ const open = Effect.fnUntraced(function* (settings: DurableSettings) {
   }).pipe(Effect.provideContext(database))
   yield* Effect.try({
     try: () => {
-      sqlite.script(
-        `CREATE INDEX IF NOT EXISTS ${SqlCare.table}_completed ON ${SqlCare.table} (updated_at) WHERE state = 'completed'`
-      )
+      sqlite.script(SqlCare.indexes.join(";"))
       if (!ownership.isOwner) return
       if (salvaged.length > 0) insertSalvaged(sqlite, salvaged)
       sqlite.run(`UPDATE ${SqlCare.table} SET acquired_at = NULL, acquired_by = NULL WHERE acquired_at IS NOT NULL`)

@@ -42,14 +42,24 @@ const connect = (filename: string): DatabaseSync => {
   }
 }
 
+/** So many statements are kept. Libraries write values into their statements, and of those each is used once. */
+const maxStatements = 128
+
 const cachedStatements = (database: DatabaseSync): Statements => {
+  // In the order of their last use.
   const prepared = new Map<string, StatementSync>()
   return (sql) => {
     const known = prepared.get(sql)
-    if (known !== undefined) return known
-    const fresh = database.prepare(sql)
-    prepared.set(sql, fresh)
-    return fresh
+    if (known !== undefined) prepared.delete(sql)
+    const statement = known ?? database.prepare(sql)
+    prepared.set(sql, statement)
+    if (prepared.size > maxStatements) {
+      for (const oldest of prepared.keys()) {
+        prepared.delete(oldest)
+        break
+      }
+    }
+    return statement
   }
 }
 

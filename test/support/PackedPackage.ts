@@ -49,6 +49,7 @@ export interface Manifest {
   readonly bin: { readonly [name: string]: string }
   readonly dependencies: { readonly [name: string]: string }
   readonly peerDependencies: { readonly [name: string]: string }
+  readonly peerDependenciesMeta?: { readonly [name: string]: { readonly optional?: boolean } }
   readonly engines: { readonly node: string }
 }
 
@@ -94,7 +95,10 @@ export const pack = async (): Promise<PackedPackage> => {
   const installed = join(project, "node_modules", manifest.name)
   mkdirSync(installed, { recursive: true })
   succeeded(await run("tar", ["-xzf", tarball, "-C", installed, "--strip-components", "1"]))
-  for (const name of [...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }), "@types/node"]) {
+  const names = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
+  // What is optional is not there unless somebody installs it.
+  const isOptional = (name: string): boolean => manifest.peerDependenciesMeta?.[name]?.optional === true
+  for (const name of [...names.filter((name) => !isOptional(name)), "@types/node"]) {
     const link = join(project, "node_modules", name)
     mkdirSync(dirname(link), { recursive: true })
     symlinkSync(tool(name), link, "junction")
