@@ -35,7 +35,6 @@ import {
   RateLimitExceeded,
   RecordNotFound,
   RequestFailed,
-  RequestTimeout,
   ServerError,
   Unauthorized,
   ValidationError
@@ -73,16 +72,14 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.e
       accept: "application/json",
       "user-agent": config.headers["user-agent"] ?? `xase-sdk/${version}`
     }
+    const postHeaders = { ...ownHeaders, "content-type": "application/json" }
     const recordsUrl = `${config.baseUrl}/records`
 
     const attempt = <A>(
       request: Outgoing,
-      timeout: Duration.Duration,
       read: (answer: Answer) => Effect.Effect<A, LedgerError>
     ): Effect.Effect<A, LedgerError> =>
-      Effect.flatMap(send(request), (answer) => read(parsed(answer, request.headers["x-api-key"]))).pipe(
-        Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(new RequestTimeout({ timeout })) })
-      )
+      Effect.flatMap(send(request), (answer) => read(parsed(answer, request.headers["x-api-key"])))
 
     const receiptIn = (answer: Answer, { idempotencyKey }: LedgerRecord): Effect.Effect<Receipt, LedgerError> =>
       isSuccess(answer) ? decode(decodeReceipt, answer) : refusal(answer, idempotencyKey)
@@ -96,13 +93,13 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.e
           method: "POST",
           url: recordsUrl,
           headers: {
-            ...ownHeaders,
+            ...postHeaders,
             "x-api-key": Redacted.value(apiKey),
             "idempotency-key": record.idempotencyKey
           },
-          body: record.body
+          body: record.body,
+          timeout: record.timeout ?? config.timeout
         },
-        record.timeout ?? config.timeout,
         read
       )
 
@@ -123,8 +120,12 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.e
             ),
       verify: (transactionId) =>
         attempt(
-          { method: "GET", url: `${config.baseUrl}/verify/${encodeURIComponent(transactionId)}`, headers: ownHeaders },
-          config.timeout,
+          {
+            method: "GET",
+            url: `${config.baseUrl}/verify/${encodeURIComponent(transactionId)}`,
+            headers: ownHeaders,
+            timeout: config.timeout
+          },
           (answer) => {
             if (isSuccess(answer)) return decode(decodeVerification, answer)
             return answer.status === 404 ? Effect.fail(new RecordNotFound({ transactionId })) : refusal(answer, "")
@@ -135,9 +136,9 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.e
           {
             method: "GET",
             url: `${recordsUrl}${toSearch(query)}`,
-            headers: { ...ownHeaders, "x-api-key": Redacted.value(apiKey) }
+            headers: { ...ownHeaders, "x-api-key": Redacted.value(apiKey) },
+            timeout: config.timeout
           },
-          config.timeout,
           (answer) => (isSuccess(answer) ? decode(decodePage, answer) : refusal(answer, ""))
         ),
       setApiKey: (key) =>
@@ -164,7 +165,8 @@ const isSuccess = (answer: Answer): boolean => answer.status >= 200 && answer.st
 
 /** Errors quote answers, and a proxy that shows the request it got would have them quote the key that was sent. */
 const parsed = ({ headers, status, text: received }: Received, apiKey: string | undefined): Answer => {
-  const text = apiKey === undefined ? received : received.replaceAll(apiKey, "[API key]")
+  const hasKey = apiKey !== undefined && received.includes(apiKey)
+  const text = hasKey ? received.replaceAll(apiKey, "[API key]") : received
   return { status, headers, text, body: parseJson(text) }
 }
 

@@ -2,11 +2,12 @@
  * How a request reaches the ledger and its answer comes back whole: the one thing below `Ledger` that differs from runtime
  * to runtime.
  *
- * A transport sends once, follows no redirect, sends no trace headers and reads an answer up to a limit. Interrupting it
- * aborts the request. `layerHttpClient` works over any `HttpClient`; `NodeTransport` is the fast one for Node. One suite
+ * A transport sends once, follows no redirect, sends no trace headers, keeps a deadline and reads an answer up to a limit.
+ * Interrupting it aborts the request. `layerHttpClient` works over any `HttpClient`; `NodeTransport` is the fast one for Node. One suite
  * (`test/recording.test.ts`) holds for both.
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpBody from "effect/http/HttpBody"
@@ -17,15 +18,17 @@ import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import { InvalidResponse, NetworkError } from "./XaseError.ts"
+import { InvalidResponse, NetworkError, RequestTimeout } from "./XaseError.ts"
 
 /** One request. Header names are in lower case. */
 export interface Outgoing {
   readonly method: "GET" | "POST"
   readonly url: string
   readonly headers: { readonly [name: string]: string }
-  /** JSON text. */
+  /** JSON text; its content type is among the headers. */
   readonly body?: string | undefined
+  /** The deadline of the whole request, from DNS to the last byte of the answer. */
+  readonly timeout: Duration.Duration
 }
 
 /** An answer, read completely. Header names are in lower case. */
@@ -40,10 +43,13 @@ export interface AnswerHeaders {
   readonly [name: string]: string | undefined
 }
 
+/** Why there is no answer. */
+export type SendError = NetworkError | InvalidResponse | RequestTimeout
+
 /** See the module. */
 export class Transport extends Context.Service<
   Transport,
-  { readonly send: (request: Outgoing) => Effect.Effect<Answer, NetworkError | InvalidResponse> }
+  { readonly send: (request: Outgoing) => Effect.Effect<Answer, SendError> }
 >()("xase-sdk/Transport") {}
 
 /** The largest answer that is read, in bytes. A receipt has about 400. */
@@ -75,7 +81,7 @@ export const layerHttpClient: Layer.Layer<Transport, never, HttpClient.HttpClien
   Effect.map(HttpClient.HttpClient, (provided) => {
     const client = provided.pipe(HttpClient.transformResponse(asOurOwn))
     return {
-      send: ({ body, headers, method, url }) => {
+      send: ({ body, headers, method, timeout, url }) => {
         const bare = HttpClientRequest.make(method)(url, { headers })
         const request =
           body === undefined ? bare : HttpClientRequest.setBody(bare, HttpBody.text(body, "application/json"))
@@ -85,7 +91,8 @@ export const layerHttpClient: Layer.Layer<Transport, never, HttpClient.HttpClien
           ),
           Effect.catchTag("HttpClientError", (error) =>
             Effect.fail(networkError(error.reason.cause, error.reason._tag))
-          )
+          ),
+          Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(new RequestTimeout({ timeout })) })
         )
       }
     }

@@ -230,7 +230,7 @@ export class XaseClient implements AsyncDisposable {
     this.#runtime = ManagedRuntime.make(
       layerRecorder.pipe(
         Layer.provideMerge(layerLedger),
-        Layer.provide([NodeTransport.layer, Layer.succeed(Journal.Journal, journal)]),
+        Layer.provide([NodeTransport.layerBackground, Layer.succeed(Journal.Journal, journal)]),
         Layer.provide(layerShared),
         Layer.provide(Layer.succeed(XaseConfig.XaseConfig, settings)),
         Layer.provide([
