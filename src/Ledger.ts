@@ -17,7 +17,7 @@ import * as Schema from "effect/Schema"
 import type { LedgerRecord } from "./LedgerRecord.ts"
 import * as RetryAfter from "./ledger/RetryAfter.ts"
 import { CurrentRateLimit } from "./RateLimit.ts"
-import { type Receipt, ReceiptFromLedger } from "./Receipt.ts"
+import { type Receipt, ReceiptFromLedger, receiptIn } from "./Receipt.ts"
 import { RecordsPage, type RecordsQuery } from "./RecordsPage.ts"
 import { type Outgoing, type Answer as Received, Transport } from "./Transport.ts"
 import { type Verification, VerificationFromLedger } from "./Verification.ts"
@@ -81,8 +81,11 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.e
     ): Effect.Effect<A, LedgerError> =>
       Effect.flatMap(send(request), (answer) => read(parsed(answer, request.headers["x-api-key"])))
 
-    const receiptIn = (answer: Answer, { idempotencyKey }: LedgerRecord): Effect.Effect<Receipt, LedgerError> =>
-      isSuccess(answer) ? decode(decodeReceipt, answer) : refusal(answer, idempotencyKey)
+    const receiptOf = (answer: Answer, { idempotencyKey }: LedgerRecord): Effect.Effect<Receipt, LedgerError> => {
+      if (!isSuccess(answer)) return refusal(answer, idempotencyKey)
+      const receipt = receiptIn(answer.body)
+      return receipt === undefined ? decode(decodeReceipt, answer) : Effect.succeed(receipt)
+    }
 
     const post = (
       record: LedgerRecord,
@@ -106,7 +109,7 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.e
     return {
       append: (record) =>
         rateLimit === undefined
-          ? post(record, (answer) => receiptIn(answer, record))
+          ? post(record, (answer) => receiptOf(answer, record))
           : Effect.flatMap(rateLimit.acquire(Redacted.value(apiKey)), (permit) =>
               post(record, (answer) => {
                 const later = Effect.map(Clock.currentTimeMillis, (now) =>
@@ -114,7 +117,7 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.e
                 )
                 return Effect.andThen(
                   Effect.flatMap(later, (named) => rateLimit.observe(permit, answer.status, answer.headers, named)),
-                  receiptIn(answer, record)
+                  receiptOf(answer, record)
                 )
               })
             ),

@@ -4,10 +4,14 @@
  * The ledger writes `transaction_id`; the application reads `transactionId`. The wire form is what the original Node SDK
  * returned, so the Promise facade hands it out unchanged.
  */
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
+const transactionIdPattern = /^txn_[0-9a-f]{32}$/
+const recordHashPattern = /^[0-9a-f]{64}$/
+
 const Sha256Digest = Schema.String.check(
-  Schema.isPattern(/^[0-9a-f]{64}$/, { message: "must be 64 lowercase hexadecimal digits" })
+  Schema.isPattern(recordHashPattern, { message: "must be 64 lowercase hexadecimal digits" })
 )
 
 /**
@@ -21,7 +25,7 @@ const Sha256Digest = Schema.String.check(
  */
 export class Receipt extends Schema.Class<Receipt>("xase-sdk/Receipt")({
   transactionId: Schema.String.check(
-    Schema.isPattern(/^txn_[0-9a-f]{32}$/, { message: "must be txn_ and 32 hexadecimal digits" })
+    Schema.isPattern(transactionIdPattern, { message: "must be txn_ and 32 hexadecimal digits" })
   ),
   receiptUrl: Schema.String,
   timestamp: Schema.String,
@@ -41,3 +45,29 @@ export const ReceiptFromLedger = Receipt.pipe(
 
 /** A {@link Receipt} as the ledger writes it. */
 export type ReceiptJson = typeof ReceiptFromLedger.Encoded
+
+/**
+ * The receipt that an answer is, if it is one: what the codec decodes, in a third of its time. Each record has one, so
+ * delivery asks here and leaves it to the codec to say what is wrong.
+ */
+export const receiptIn = (answer: unknown): Receipt | undefined => {
+  if (!Predicate.isObject(answer)) return undefined
+  const {
+    chain_position: chainPosition,
+    receipt_url: receiptUrl,
+    record_hash: recordHash,
+    timestamp,
+    transaction_id: transactionId
+  } = answer
+  const isReceipt =
+    typeof transactionId === "string" &&
+    transactionIdPattern.test(transactionId) &&
+    typeof recordHash === "string" &&
+    recordHashPattern.test(recordHash) &&
+    typeof receiptUrl === "string" &&
+    typeof timestamp === "string" &&
+    (chainPosition === "genesis" || chainPosition === "chained")
+  return isReceipt
+    ? new Receipt({ transactionId, receiptUrl, timestamp, recordHash, chainPosition }, { disableChecks: true })
+    : undefined
+}

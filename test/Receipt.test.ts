@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
-import { Receipt, ReceiptFromLedger } from "../src/Receipt.ts"
+import { Effect, Exit, Schema } from "effect"
+import { Receipt, ReceiptFromLedger, receiptIn } from "../src/Receipt.ts"
 import { exchanges, hashVectors } from "./support/vectors.ts"
 
 const wire = {
@@ -11,7 +11,13 @@ const wire = {
   chain_position: "genesis" as const
 }
 
-const decode = Schema.decodeUnknownEffect(ReceiptFromLedger)
+const byCodec = Schema.decodeUnknownEffect(ReceiptFromLedger)
+
+/** Every answer of this file is read in both ways, which must agree. */
+const decode = (answer: unknown) =>
+  Effect.onExit(byCodec(answer), (exit) =>
+    Effect.sync(() => assert.deepStrictEqual(receiptIn(answer), Exit.isSuccess(exit) ? exit.value : undefined))
+  )
 
 describe("a receipt", () => {
   it.effect("is read from the ledger's answer and written back as it was", () =>
