@@ -12,7 +12,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -36,17 +36,11 @@ import { Outbox } from "./Outbox.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Producer from "./Producer.ts"
 import type { Receipt } from "./Receipt.ts"
-import { type Disposal, RecordStore, type Stored } from "./RecordStore.ts"
+import { RecordStore } from "./RecordStore.ts"
 import * as Sender from "./Sender.ts"
+import * as StoreDelivery from "./StoreDelivery.ts"
 import { XaseConfig } from "./XaseConfig.ts"
-import {
-  type DeliveryError,
-  type FlushTimeout,
-  IdempotencyConflict,
-  PastIdempotencyWindow,
-  QueueClosed,
-  QueueFull
-} from "./XaseError.ts"
+import { type DeliveryError, type FlushTimeout, IdempotencyConflict, QueueClosed, QueueFull } from "./XaseError.ts"
 
 /** What delivery is doing; all but `flowing` mean that records are held. */
 export type DeliveryState = "flowing" | DeliveryGate.ClosedBecause
@@ -124,9 +118,6 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
     let inFlight = 0
     let sealedHere = 0
     let isClosed = false
-    let isStopping = false
-    /** Workers that have a record of the store, from taking it to its leaving the store. */
-    let busy = 0
 
     // -- taking records in
 
@@ -285,7 +276,8 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
       patience: Schedule.Schedule<unknown>
     ): Effect.Effect<Receipt, DeliveryError> => {
       // Next to a durable outbox, whose records have a chain of their own, only those that go through memory count.
-      const signing = producer.seal(record, store === undefined ? record.sequence : ++sealedHere)
+      const isCounted = store === undefined || record.draft === undefined
+      const signing = producer.seal(record, isCounted ? record.sequence : ++sealedHere)
       if (signing === undefined) return journaled(record, delivery)
       const warned = Effect.tapError(signing, (error) => Effect.logWarning(`xase: ${error.message}`))
       return Effect.andThen(
@@ -304,74 +296,20 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
     const workers: Array<Fiber.Fiber<void>> = []
     for (let index = 0; index < config.concurrency; index++) workers.push(yield* Effect.forkScoped(worker))
 
-    // -- sending what is stored
-
-    const storeWorkers: Array<Fiber.Fiber<void>> = []
-    const search = LedgerSearch.make(yield* Ledger, config.baseUrl)
-    const held = new Set<string>()
-
-    /** A record whose key the ledger may have forgotten is looked up first: sending it blindly could record it twice. */
-    const deliverOld = (
-      record: LedgerRecord,
-      acceptedAt: number,
-      delivery: Effect.Effect<Receipt, DeliveryError>
-    ): Effect.Effect<Receipt, DeliveryError> =>
-      Effect.flatMap(search.find(record, acceptedAt), (finding): Effect.Effect<Receipt, DeliveryError> => {
-        switch (finding._tag) {
-          case "Recorded":
-            return Effect.succeed(finding.receipt)
-          case "NotRecorded":
-            return delivery
-          case "Unknown":
-            return Effect.fail(
-              new PastIdempotencyWindow({ idempotencyKey: record.idempotencyKey, reason: finding.reason })
-            )
-        }
-      })
-
-    const deliverStored = (entry: Stored): Effect.Effect<Disposal> =>
-      Effect.suspend(() => {
-        // It goes back to where it was taken from.
-        if (isStopping) return Effect.interrupt
-        const { acceptedAt, record } = entry
-        const { idempotencyKey } = record
-        // A worker that was frozen beyond its lease may find its own record in the store again.
-        if (held.has(idempotencyKey)) accounts.adopt(record)
-        else intake?.claim(entry)
-        held.add(idempotencyKey)
-        const age = clock.currentTimeMillisUnsafe() - acceptedAt
-        const isOld = durable !== undefined && age > Duration.toMillis(durable.idempotencyWindow)
-        const delivery = journaled(record, sender.deliver(record))
-        const ended = (exit: Exit.Exit<Receipt, DeliveryError>): void => {
-          held.delete(idempotencyKey)
-          if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) accounts.release(record)
-          else accounts.settle(record, outcomeOf(record, exit, "Shutdown"))
-        }
-        return Effect.matchEffect(running(record, isOld ? deliverOld(record, acceptedAt, delivery) : delivery, ended), {
-          onSuccess: () => Effect.succeed(done),
-          onFailure: (error): Effect.Effect<Disposal> => Effect.succeed({ _tag: "DeadLetter", reason: error.message })
-        })
-      }).pipe(Effect.uninterruptible)
-
-    if (store !== undefined && durable?.deliver === true) {
-      const deliverNextStored = Effect.suspend(() => {
-        let isBusy = false
-        const taken = store.next((entry) => {
-          isBusy = true
-          busy++
-          return deliverStored(entry)
-        })
-        return Effect.ensuring(
-          taken,
-          Effect.sync(() => {
-            if (isBusy) busy--
+    const stored =
+      store === undefined || intake === undefined || durable?.deliver !== true
+        ? undefined
+        : yield* StoreDelivery.start({
+            store,
+            accounts,
+            search: LedgerSearch.make(yield* Ledger, config.baseUrl),
+            concurrency: config.concurrency,
+            idempotencyWindow: durable.idempotencyWindow,
+            claim: intake.claim,
+            send: (record) => journaled(record, sender.deliver(record)),
+            running,
+            settle: (record, exit) => accounts.settle(record, outcomeOf(record, exit, "Shutdown"))
           })
-        )
-      })
-      const worker = Effect.forever(deliverNextStored, { disableYield: true })
-      // Detached: a worker that cannot hand its record over to a store that is gone must not hold up the end.
-      for (let index = 0; index < config.concurrency; index++) storeWorkers.push(yield* Effect.forkDetach(worker))
-    }
 
     /**
      * Resolves a flush for records that others of the same outbox have delivered: when nothing is left in the store that
@@ -426,8 +364,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
     /** Own records settle; then what is in flight, of whomever, leaves the store, while nothing new is taken. */
     const settleDown = Effect.gen(function* () {
       yield* Effect.ignore(flush(config.shutdownTimeout))
-      isStopping = true
-      while (busy > 0) yield* Effect.sleep(stopInterval)
+      if (stored !== undefined) yield* stored.stop
     })
 
     const close = yield* Effect.cached(
@@ -440,7 +377,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
         yield* Effect.ignore(Effect.interruptible(Effect.timeout(settleDown, config.shutdownTimeout)))
         yield* Deferred.done(stopped, Exit.void)
         yield* Fiber.interruptAll(workers)
-        yield* Effect.ignore(Effect.interruptible(Effect.timeout(Fiber.interruptAll(storeWorkers), handOverTimeout)))
+        if (stored !== undefined) yield* stored.giveBack
         journal.ended(start.sequence + (store === undefined ? accounts.counts().accepted : sealedHere))
         for (const record of yield* outbox.drain) {
           accounts.settle(record, Outcome.dropped(record, "Shutdown", false))
@@ -483,16 +420,8 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
   })
 
 const accepted = Result.succeed("Accepted" as const)
-const done: Disposal = { _tag: "Done" }
-
 /** How often a flush looks whether others have emptied the store. */
 const watchInterval = "100 millis"
-
-/** How long closing waits for workers to give back what they hold; a store that is away gets it when the lease is over. */
-const handOverTimeout = "500 millis"
-
-/** How often closing looks whether what is in flight has landed. */
-const stopInterval = "10 millis"
 
 const joinedAnswer = Result.succeed("Joined" as const)
 const wait = Result.succeed("Wait" as const)

@@ -60,7 +60,8 @@ const floors: ReadonlyArray<readonly [name: string, rooms: ReadonlyArray<string>
       "Metrics",
       "Producer",
       "RetryBudget",
-      "Sender"
+      "Sender",
+      "StoreDelivery"
     ]
   ],
   ["service", ["Verifier", "Xase"]],

@@ -3,6 +3,7 @@
  *
  * Loaded when the first record is stored, so that a client without a durable outbox pays for none of it.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -112,12 +113,14 @@ export const open = Effect.fnUntraced(function* (
           Effect.asVoid,
           // The record stays, and is taken again when its lease has run out.
           Effect.catchCause((cause) =>
-            Effect.andThen(
-              Effect.logWarning(
-                `xase: the ${kind} outbox did not let go of a record: ${unavailable(kind)(cause).problem}`
-              ),
-              Effect.sleep("1 second")
-            )
+            Cause.hasInterruptsOnly(cause)
+              ? Effect.interrupt
+              : Effect.andThen(
+                  Effect.logWarning(
+                    `xase: the ${kind} outbox did not let go of a record: ${unavailable(kind)(cause).problem}`
+                  ),
+                  Effect.sleep("1 second")
+                )
           )
         ),
     oldest: Effect.map(care.oldest, (elements) => {
