@@ -3,7 +3,7 @@
  *
  * The ledger counts records by the clock (an hour begins on the hour, UTC), so that is how they are counted here: by all
  * clients of one Redis outbox together, or else by this client alone. What the ledger answers is believed more than the own
- * count: fewer left than counted means that others use the key too, and a 429 stops all clients for as long as it says.
+ * count: when it has none left, because others use the key too, or refuses one, all clients stop for as long as it says.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -19,9 +19,7 @@ import { type OutboxUnavailable, RateLimitExceeded } from "./XaseError.ts"
 
 /** The permission to send one record. */
 export interface Permit {
-  readonly key: string
-  /** How many more may be sent in this window, by the own count; `undefined` where the limit is not known. */
-  readonly remaining: number | undefined
+  /** To tell all others of an answer; `undefined` when the counter could not be asked. */
   readonly pause: Pause | undefined
 }
 
@@ -68,12 +66,12 @@ export const make = (counter: RequestCounter, configured: RateLimitSettings | un
   }
 
   const windowAt = (now: number): number => Math.floor(now / window)
+  const untilNextWindow = (now: number): Duration.Duration => Duration.millis((windowAt(now) + 1) * window - now)
 
-  const take = (key: string, now: number, records: number): Effect.Effect<number | undefined, OutboxUnavailable> =>
-    limit === undefined ? Effect.undefined : counter.take(`${key}:${windowAt(now)}`, limit, window, records)
+  const take = (key: string, now: number): Effect.Effect<number | undefined, OutboxUnavailable> =>
+    limit === undefined ? Effect.undefined : counter.take(`${key}:${windowAt(now)}`, limit, window)
 
-  const later = (milliseconds: number): RateLimitExceeded =>
-    new RateLimitExceeded({ retryAfter: Duration.millis(milliseconds), named: true })
+  const later = (retryAfter: Duration.Duration): RateLimitExceeded => new RateLimitExceeded({ retryAfter, named: true })
 
   const without = <A>(value: A) => Effect.catch((_: OutboxUnavailable) => Effect.succeed(value))
 
@@ -83,32 +81,24 @@ export const make = (counter: RequestCounter, configured: RateLimitSettings | un
         const key = hashOf(apiKey)
         // A count that cannot be asked for holds nobody up: the ledger still has its own.
         const counts = Effect.all(
-          [take(key, now, 1).pipe(without(undefined)), counter.pause(key).pipe(without(undefined))],
+          [take(key, now).pipe(without(undefined)), counter.pause(key).pipe(without(undefined))],
           { concurrency: 2 }
         )
         return Effect.flatMap(counts, ([remaining, pause]): Effect.Effect<Permit, RateLimitExceeded> => {
-          if (pause !== undefined && pause.milliseconds > 0) return Effect.fail(later(pause.milliseconds))
-          if (remaining !== undefined && remaining < 0) return Effect.fail(later((windowAt(now) + 1) * window - now))
-          return Effect.succeed({ key, remaining, pause })
+          if (pause !== undefined && pause.milliseconds > 0)
+            return Effect.fail(later(Duration.millis(pause.milliseconds)))
+          if (remaining !== undefined && remaining < 0) return Effect.fail(later(untilNextWindow(now)))
+          return Effect.succeed({ pause })
         })
       }),
-    observe: (permit, status, headers, named) => {
+    observe: ({ pause }, status, headers, named) => {
       if (configured === undefined) limit = countIn(headers, "x-ratelimit-limit") ?? limit
-      const left = countIn(headers, "x-ratelimit-remaining")
-      const { key, pause, remaining } = permit
-      const paused =
-        status === 429 && named !== undefined && pause !== undefined
-          ? pause.refused(named).pipe(without(undefined))
-          : Effect.void
-      if (left === undefined || remaining === undefined || remaining <= Math.max(left, 0)) return paused
-      // Others that are on their way make the own count lower than the ledger's; it is asked again before it is mended.
-      const mended = Effect.gen(function* () {
-        const now = yield* Clock.currentTimeMillis
-        const counted = yield* take(key, now, 0)
-        const difference = counted === undefined ? 0 : counted - Math.max(left, 0)
-        if (difference > 0) yield* take(key, now, difference)
-      })
-      return Effect.andThen(paused, mended.pipe(without(undefined)))
+      if (pause === undefined) return Effect.void
+      if (status === 429) return named === undefined ? Effect.void : pause.refused(named).pipe(without(undefined))
+      if ((countIn(headers, "x-ratelimit-remaining") ?? 1) > 0) return Effect.void
+      return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        pause.refused(untilNextWindow(now)).pipe(without(undefined))
+      )
     }
   }
 }

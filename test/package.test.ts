@@ -219,12 +219,14 @@ describe("package: at runtime", () => {
         "durable.mjs",
         `import { XaseClient } from "xase-sdk/promise"
         const decision = { policy: "credit_policy_v4", input: {}, output: {} }
-        await using stored = new XaseClient({ outbox: "sqlite:outbox.db" })
+        const stored = new XaseClient({ outbox: "sqlite:outbox.db" })
         await stored.record(decision)
         await stored.flush()
         console.log(stored.getStats().delivered)
-        await using missing = new XaseClient({ outbox: "postgres://127.0.0.1/xase" })
-        await missing.record(decision).catch((error) => console.log(error.code, error.message))`
+        await stored.close()
+        const missing = new XaseClient({ outbox: "postgres://127.0.0.1/xase" })
+        await missing.record(decision).catch((error) => console.log(error.code, error.message))
+        await missing.close()`
       )
       const { stderr, stdout } = await inProject([path], settings())
       assert.match(stdout, /^1\nOUTBOX_UNAVAILABLE .*npm install @effect\/sql-pg/, stderr)

@@ -12,12 +12,11 @@ const fallbackWindow = Duration.hours(1)
 
 /** A counter over a limiter. */
 export const fromLimiter = (limiter: RateLimiter.RateLimiter, kind: string): RequestCounter => ({
-  take: (name, limit, window, requests) =>
+  take: (name, limit, window) =>
     limiter
       .consume({
         key: name,
         limit,
-        tokens: requests,
         // The limiter forgets a part of its count with time. A name stands for one window of the clock, in which nothing may
         // be forgotten: each request makes it remember for a whole window.
         window: Duration.millis(window * limit),
