@@ -70,7 +70,7 @@ export interface Stats extends Accounts.Counts {
 export type Acceptance = "Accepted" | "Joined" | "Wait"
 
 /** Why a record is not accepted. */
-export type AcceptError = QueueClosed | Intake.IntakeError
+export type AcceptError = Intake.IntakeError
 
 /** See the module. */
 export interface Service {
@@ -184,7 +184,8 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
             accounts,
             (record) => {
               const answer = standingOf(record)
-              return answer === undefined ? undefined : Effect.asVoid(Effect.fromResult(answer))
+              if (answer === undefined) return undefined
+              return Result.isFailure(answer) ? Exit.fail(answer.failure) : Exit.void
             },
             () => clock.currentTimeMillisUnsafe(),
             config,
@@ -370,7 +371,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
     const close = yield* Effect.cached(
       Effect.gen(function* () {
         isClosed = true
-        if (intake !== undefined) yield* intake.close
+        if (intake !== undefined) yield* intake.close(config.shutdownTimeout)
         yield* outbox.close
         // The ledger may be back by now; a time that it named itself is kept, though.
         if (sender.closedBecause() === "outage") sender.wake()

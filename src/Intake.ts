@@ -6,23 +6,30 @@
  * start, and whenever the store failed: a commitment that was made and never stored must not look like one that was removed.
  */
 import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
 import type { Accounts } from "./Accounts.ts"
 import type { LedgerRecord } from "./LedgerRecord.ts"
 import * as Producer from "./Producer.ts"
 import type * as RecordStore from "./RecordStore.ts"
 import type { Settings } from "./XaseConfig.ts"
-import { type IdempotencyConflict, type OutboxUnavailable, QueueFull, type SigningFailed } from "./XaseError.ts"
+import {
+  type IdempotencyConflict,
+  type OutboxUnavailable,
+  QueueClosed,
+  QueueFull,
+  type SigningFailed
+} from "./XaseError.ts"
 
 /** Why a record was not stored. */
-export type IntakeError = IdempotencyConflict | QueueFull | OutboxUnavailable | SigningFailed
+export type IntakeError = IdempotencyConflict | QueueFull | QueueClosed | OutboxUnavailable | SigningFailed
 
 /** What is to be said of a record that stands for nothing new: it is under way already, or its key for another decision. */
-export type Standing = Effect.Effect<void, IdempotencyConflict>
+export type Standing = Exit.Exit<void, IdempotencyConflict>
 
 /** See the module. */
 export interface Intake {
@@ -30,13 +37,21 @@ export interface Intake {
   readonly store: (record: LedgerRecord) => Effect.Effect<void, IntakeError>
   /** Enters a record that was taken from the store into the books: as this client's own, or as one of others. */
   readonly claim: (entry: RecordStore.Stored) => void
-  /** Stores what is being stored, then takes no more. */
-  readonly close: Effect.Effect<void>
+  /** Stores what is waiting to be stored, for so long at most; what is left then is refused. */
+  readonly close: (patience: Duration.Duration) => Effect.Effect<void>
 }
 
 interface Waiting {
   readonly record: LedgerRecord
   readonly answer: Deferred.Deferred<void, IntakeError>
+}
+
+/** A record that is being stored. */
+interface Storing {
+  /** Whether it was taken from the store meanwhile, and so is in it. */
+  isTaken: boolean
+  /** The very same decision, recorded again at the same time: it is safe when this one is. */
+  readonly twins: Array<Waiting>
 }
 
 /** How many records share a commit. */
@@ -56,12 +71,12 @@ export const make = Effect.fnUntraced(function* (
   now: () => number,
   config: Pick<Settings, "commitments" | "signer" | "queueMaxSize">,
   isLeftToOthers: boolean
-): Effect.fn.Return<Intake, never, Scope.Scope> {
+): Effect.fn.Return<Intake> {
   const owner: string = globalThis.crypto.randomUUID()
   const waiting = yield* Queue.unbounded<Waiting, never>()
   const idle = new Set<Deferred.Deferred<void>>()
-  /** Records that are being stored; `true` once they were taken from the store, and so are in it. */
-  const storing = new Map<string, boolean>()
+  /** By idempotency key. */
+  const storing = new Map<string, Storing>()
   /** Keys of records that were refused though they may be in the store: who takes them does not take an own record. */
   const uncertain = new Set<string>()
   let underWay = 0
@@ -84,20 +99,18 @@ export const make = Effect.fnUntraced(function* (
     idle.clear()
   }
 
-  const withdraw = (item: Waiting, error: IntakeError): void => {
-    accounts.withdraw(item.record)
-    answered(item, Exit.fail(error))
-  }
-
   /** Enters and seals a record, or answers why not. */
   const prepare = (item: Waiting): Effect.Effect<boolean> =>
     Effect.suspend(() => {
       const standing = standingOf(item.record)
+      const twin = storing.get(item.record.idempotencyKey)
+      if (standing !== undefined && Exit.isSuccess(standing) && twin !== undefined) {
+        twin.twins.push(item)
+        return Effect.succeed(false)
+      }
       if (standing !== undefined) {
-        return Effect.as(
-          Effect.map(Effect.exit(standing), (exit) => answered(item, exit)),
-          false
-        )
+        answered(item, standing)
+        return Effect.succeed(false)
       }
       accounts.enter(item.record)
       return Effect.matchEffect(seal(item.record), {
@@ -105,32 +118,40 @@ export const make = Effect.fnUntraced(function* (
         onFailure: (error) =>
           Effect.sync(() => {
             seal = startChain()
-            withdraw(item, error)
+            accounts.withdraw(item.record)
+            answered(item, Exit.fail(error))
             return false
           })
       })
     })
 
+  /** The record, and with it its twins, is stored or not. */
+  const settled = (item: Waiting, exit: Exit.Exit<void, IntakeError>): void => {
+    const { idempotencyKey } = item.record
+    const { twins } = storing.get(idempotencyKey) ?? { twins: [] }
+    storing.delete(idempotencyKey)
+    for (const each of [item, ...twins]) answered(each, exit)
+  }
+
   const accepted = (item: Waiting): void => {
-    storing.delete(item.record.idempotencyKey)
     if (isLeftToOthers) accounts.leave(item.record)
-    answered(item, Exit.void)
+    settled(item, Exit.void)
   }
 
   const refused = (item: Waiting, error: OutboxUnavailable): void => {
     const { idempotencyKey } = item.record
     // It was taken from the store meanwhile: it is safe, only the answer got lost.
-    if (storing.get(idempotencyKey) === true) return accepted(item)
-    storing.delete(idempotencyKey)
+    if (storing.get(idempotencyKey)?.isTaken === true) return accepted(item)
     if (error.stored === "perhaps" && uncertain.size < maxUncertain) uncertain.add(idempotencyKey)
-    withdraw(item, error)
+    accounts.withdraw(item.record)
+    settled(item, Exit.fail(error))
   }
 
   const storeBatch = Effect.fnUntraced(function* (batch: ReadonlyArray<Waiting>) {
     const items = new Map<RecordStore.Stored, Waiting>()
     for (const item of batch) {
       if (!(yield* prepare(item))) continue
-      storing.set(item.record.idempotencyKey, false)
+      storing.set(item.record.idempotencyKey, { isTaken: false, twins: [] })
       items.set({ record: item.record, acceptedAt: now(), owner }, item)
     }
     if (items.size === 0) return
@@ -150,11 +171,19 @@ export const make = Effect.fnUntraced(function* (
     )
   })
 
-  yield* Queue.takeBetween(waiting, 1, batchSize).pipe(
+  // Detached: a store that does not answer must not hold up the end.
+  const loop = yield* Queue.takeBetween(waiting, 1, batchSize).pipe(
     Effect.flatMap((batch) => Effect.uninterruptible(storeBatch(batch))),
     Effect.forever({ disableYield: true }),
-    Effect.forkScoped
+    Effect.forkDetach
   )
+
+  const untilIdle = Effect.suspend(() => {
+    if (underWay === 0) return Effect.void
+    const waiter = Deferred.makeUnsafe<void>()
+    idle.add(waiter)
+    return Deferred.await(waiter)
+  })
 
   return {
     store: (record) =>
@@ -169,13 +198,15 @@ export const make = Effect.fnUntraced(function* (
       const { idempotencyKey } = record
       const isOwn = acceptedBy === owner && !uncertain.delete(idempotencyKey)
       if (!isOwn) return accounts.adopt(record)
-      if (storing.has(idempotencyKey)) storing.set(idempotencyKey, true)
+      const own = storing.get(idempotencyKey)
+      if (own !== undefined) own.isTaken = true
     },
-    close: Effect.suspend(() => {
-      if (underWay === 0) return Effect.void
-      const waiter = Deferred.makeUnsafe<void>()
-      idle.add(waiter)
-      return Deferred.await(waiter)
-    })
+    close: (patience) =>
+      Effect.gen(function* () {
+        yield* Effect.ignore(Effect.interruptible(Effect.timeout(untilIdle, patience)))
+        const closed = Exit.fail(new QueueClosed({ started: false }))
+        for (const item of yield* Queue.clear(waiting)) answered(item, closed)
+        yield* Effect.forkDetach(Fiber.interrupt(loop))
+      })
   }
 })
