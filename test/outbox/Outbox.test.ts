@@ -1,10 +1,16 @@
 /**
  * What holds for every outbox, in memory, SQLite, Redis and Postgres: one suite against the real ones.
  */
+import { execFile } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { Xase } from "../../src/index.ts"
 import { type RunningLedger, startLedger } from "../../src/ledger-server/index.ts"
 import {
   type OutboxOptions,
@@ -169,7 +175,7 @@ const codeOf = async (promise: Promise<unknown>): Promise<string> => {
 
 let test = 0
 
-describe.each(kinds)("an outbox in $name", ({ isDurable, missing, start }) => {
+describe.each(kinds)("an outbox in $name", ({ isDurable, missing, name: kind, start }) => {
   let place: Awaited<ReturnType<Kind["start"]>>
 
   beforeAll(async () => {
@@ -332,6 +338,32 @@ describe.each(kinds)("an outbox in $name", ({ isDurable, missing, start }) => {
     assert.match(receipt.transaction_id, /^txn_/)
     assert.deepStrictEqual(await policiesOf(id), numbered(id, 1))
     await client.close()
+  })
+
+  // The driver of Postgres keeps its sockets referenced: there a client has to be closed.
+  const checkUnreferenced: typeof check = (name, run) => (kind === "postgres" ? undefined : check(name, run))
+
+  checkUnreferenced("lets the process come to its natural end, with everything delivered (R4)", async (_, url) => {
+    const host = fileURLToPath(new URL("../support/hosts/once.ts", import.meta.url))
+    const { stdout } = await promisify(execFile)(process.execPath, [host, url, ledger.baseUrl, ledger.apiKey], {
+      timeout: 20_000
+    })
+    assert.include(JSON.parse(stdout), { accepted: 1, delivered: 1 })
+  })
+
+  check("serves an Effect application too", async (id, url) => {
+    const program = Effect.gen(function* () {
+      const xase = yield* Xase
+      yield* Effect.forEach([0, 1, 2], (n) => xase.record(decision(id, n)))
+      yield* xase.flush("20 seconds")
+      return yield* xase.stats
+    })
+    const layer = Xase.layer({ apiKey: ledger.apiKey, baseUrl: ledger.baseUrl, outbox: url }).pipe(
+      Layer.provide(FetchHttpClient.layer)
+    )
+    const stats = await Effect.runPromise(Effect.provide(program, layer))
+    assert.include(stats, { accepted: 3, delivered: 3 })
+    assert.deepStrictEqual(await policiesOf(id), numbered(id, 3))
   })
 
   checkDurable("its chain of commitments is whole, with what others deliver", async (id, url) => {
