@@ -11,7 +11,6 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
-import * as Stream from "effect/Stream"
 import * as KnownKeys from "./KnownKeys.ts"
 import type { LedgerRecord } from "./LedgerRecord.ts"
 import * as Metrics from "./Metrics.ts"
@@ -77,7 +76,8 @@ export interface Accounts {
   readonly alert: (alert: Alert) => void
   /** Waits until all records that were entered before have settled. */
   readonly flush: (timeout: Duration.Duration) => Effect.Effect<void, FlushTimeout>
-  readonly outcomes: Stream.Stream<Outcome.Outcome>
+  /** Outcomes as they happen, for whoever subscribes. */
+  readonly outcomes: PubSub.PubSub<Outcome.Outcome>
 }
 
 interface Flush {
@@ -225,6 +225,6 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
           Effect.ensuring(Effect.sync(() => flushes.delete(flush)))
         )
       }),
-    outcomes: Stream.fromPubSub(outcomes)
+    outcomes
   }
 })

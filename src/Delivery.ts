@@ -18,11 +18,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as PubSub from "effect/PubSub"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Accounts from "./Accounts.ts"
 import type * as DeliveryGate from "./DeliveryGate.ts"
@@ -84,7 +84,7 @@ export interface Service {
   readonly flush: (timeout: Duration.Duration) => Effect.Effect<void, FlushTimeout>
   readonly stats: () => Stats
   /** Outcomes from now on. A subscriber that falls `Accounts.outcomesCapacity` behind misses the oldest. */
-  readonly outcomes: Stream.Stream<Outcome.Outcome>
+  readonly outcomes: PubSub.PubSub<Outcome.Outcome>
   /**
    * Takes no more, delivers what waits within `shutdownTimeout` and settles the rest as dropped; nothing is sent after it.
    * The scope's closing does the same; doing it twice does it once.

@@ -12,24 +12,19 @@ import * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Decision } from "./Decision.ts"
-import * as Delivery from "./Delivery.ts"
+import type * as Delivery from "./Delivery.ts"
+import * as HttpClientTransport from "./HttpClientTransport.ts"
 import * as Journal from "./Journal.ts"
 import * as Ledger from "./Ledger.ts"
-import * as LedgerRecord from "./LedgerRecord.ts"
-import * as Outbox from "./Outbox.ts"
+import type * as LedgerRecord from "./LedgerRecord.ts"
 import type { Outcome } from "./Outcome.ts"
-import * as DurableOutbox from "./outbox/DurableOutbox.ts"
-import { evidenceBytes } from "./Producer.ts"
-import * as RateLimit from "./RateLimit.ts"
 import type { Receipt } from "./Receipt.ts"
-import type { RecordStore } from "./RecordStore.ts"
-import * as RuntimeContext from "./RuntimeContext.ts"
-import * as Transport from "./Transport.ts"
-import * as Verifier from "./Verifier.ts"
+import { CurrentRecorder, layerRecorder, layerShared, type RecordOptions } from "./Recorder.ts"
+import type * as Transport from "./Transport.ts"
+import type * as Verifier from "./Verifier.ts"
 import * as XaseConfig from "./XaseConfig.ts"
 import {
   ConfigurationError,
@@ -37,17 +32,9 @@ import {
   type InvalidIdempotencyKey,
   type RecordError,
   type RecordNowError,
-  ValidationError,
+  type ValidationError,
   type VerifyError
 } from "./XaseError.ts"
-
-/** What can be said about one call of `record` or `recordNow`. Durations are milliseconds or text such as `"3 seconds"`. */
-export interface RecordOptions {
-  /** A UUID v4 or 16 to 64 of `A-Z a-z 0-9 _ -`; else derived from `transactionId`, else fresh. */
-  readonly idempotencyKey?: string | undefined
-  /** The deadline of each attempt for this record, instead of the client's. */
-  readonly timeout?: Duration.Input | undefined
-}
 
 /** See the module. */
 export interface Service {
@@ -111,7 +98,7 @@ export class Xase extends Context.Service<Xase, Service>()("xase-sdk/Xase") {
    * ```
    */
   static readonly layer = (options: XaseConfig.Options = {}): Layer.Layer<Xase, ConfigurationError, HttpClient> =>
-    Layer.provide(layerOver(options), Transport.layerHttpClient)
+    Layer.provide(layerOver(options), HttpClientTransport.layer)
 
   /**
    * {@link Xase.layer} with settings that may come from an application's own `Config`.
@@ -140,89 +127,6 @@ export class Xase extends Context.Service<Xase, Service>()("xase-sdk/Xase") {
     )
 }
 
-/**
- * The synchronous half of recording, for a caller outside of any fiber: what `Xase.record` does, without an Effect around
- * it. The Promise facade uses it so that a call costs no fiber.
- */
-export interface Recorder {
-  /** `now` in epoch milliseconds; `span` is the one that is active in the application. */
-  readonly makeRecord: (
-    decision: Decision,
-    options: RecordOptions,
-    now: number,
-    span: Tracer.AnySpan | undefined
-  ) => Result.Result<LedgerRecord.LedgerRecord, ValidationError | InvalidIdempotencyKey>
-  readonly delivery: Delivery.Service
-  /** See `Xase.verify`. */
-  readonly verify: Service["verify"]
-}
-
-/** See {@link Recorder}. */
-export class CurrentRecorder extends Context.Service<CurrentRecorder, Recorder>()("xase-sdk/Xase/CurrentRecorder") {}
-
-const makeRecorder = Effect.gen(function* () {
-  const config = yield* XaseConfig.XaseConfig
-  const journal = yield* Journal.Journal
-  const ledger = yield* Ledger.Ledger
-  const delivery = yield* Delivery.Delivery
-  const encoding: LedgerRecord.Encoding = {
-    runtimeContext: config.runtimeContext ? RuntimeContext.make(config.environment) : {},
-    redactions: config.redactions,
-    redact: config.redact,
-    maxRecordBytes: config.maxRecordBytes,
-    evidenceBytes: config.commitments ? evidenceBytes(config.signer) : 0
-  }
-  warmUp(encoding)
-  return CurrentRecorder.of({
-    makeRecord: (decision, { idempotencyKey, timeout }, now, span) => {
-      const deadline = timeoutOf(timeout)
-      return Result.isFailure(deadline)
-        ? Result.fail(deadline.failure)
-        : LedgerRecord.make(decision, { now, span, idempotencyKey, timeout: deadline.success }, encoding)
-    },
-    delivery,
-    verify: (transactionId, decision) =>
-      decision === undefined
-        ? Verifier.verify(ledger, journal, transactionId)
-        : Effect.flatMap(Effect.fromResult(LedgerRecord.make(decision, nobody, encoding)), ({ draft }) =>
-            Verifier.verify(ledger, journal, transactionId, draft === undefined ? undefined : Verifier.knownFrom(draft))
-          )
-  })
-})
-
-const nobody: LedgerRecord.Circumstances = {
-  now: 0,
-  span: undefined,
-  idempotencyKey: undefined,
-  timeout: undefined
-}
-
-/**
- * Makes two records for nobody, one with a derived key and one with a fresh one: the first use of the runtime's digest and
- * randomness costs milliseconds, which belong to the start of the application and not to its first decision.
- */
-const warmUp = (encoding: LedgerRecord.Encoding): void => {
-  for (const transactionId of ["warm-up", undefined]) {
-    LedgerRecord.make({ policy: "warm-up", input: {}, output: {}, transactionId }, nobody, {
-      ...encoding,
-      redact: undefined
-    })
-  }
-}
-
-/** Where records of the settings wait durably, and the limit that all who share the place keep. */
-export const layerShared: Layer.Layer<RecordStore, never, XaseConfig.XaseConfig> = Layer.provideMerge(
-  RateLimit.layer,
-  DurableOutbox.layer
-)
-
-/** The {@link Recorder} with its delivery, over a ledger, a journal and a durable outbox or none. */
-export const layerRecorder: Layer.Layer<
-  CurrentRecorder,
-  never,
-  Journal.Journal | Ledger.Ledger | RecordStore | XaseConfig.XaseConfig
-> = Layer.effect(CurrentRecorder, makeRecorder).pipe(Layer.provide(Delivery.layer), Layer.provide(Outbox.layerMemory))
-
 const defaultFlushTimeout = Duration.seconds(5)
 
 const make = Effect.gen(function* () {
@@ -241,7 +145,7 @@ const make = Effect.gen(function* () {
     recordNow: (decision, options) => traced(Effect.flatMap(recordOf(decision, options), delivery.deliverNow)),
     flush: (timeout = defaultFlushTimeout) => delivery.flush(Duration.fromInputUnsafe(timeout)),
     stats: Effect.sync(delivery.stats),
-    outcomes: delivery.outcomes,
+    outcomes: Stream.fromPubSub(delivery.outcomes),
     verify,
     setApiKey: (apiKey) =>
       Effect.flatMap(XaseConfig.apiKeyFrom(apiKey), ledger.setApiKey).pipe(Effect.andThen(delivery.wake))
@@ -259,14 +163,6 @@ export const layerOver = (options: XaseConfig.Options): Layer.Layer<Xase, Config
 
 /** {@link Xase} over a {@link Recorder}. */
 export const layerService: Layer.Layer<Xase, never, CurrentRecorder | Ledger.Ledger> = Layer.effect(Xase, make)
-
-const timeoutOf = (timeout: unknown): Result.Result<Duration.Duration | undefined, ValidationError> =>
-  timeout === undefined
-    ? Result.succeed(undefined)
-    : Result.mapError(
-        XaseConfig.positiveDuration(timeout),
-        (problem) => new ValidationError({ issues: [{ path: "options.timeout", message: problem.join(". ") }] })
-      )
 
 /** A span is made only when somebody sees it: with Effect's own tracer it would cost more than the recording. */
 const traced = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>

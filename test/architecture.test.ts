@@ -38,6 +38,7 @@ const floors: ReadonlyArray<readonly [name: string, rooms: ReadonlyArray<string>
       "Ledger",
       "ledger/",
       "Transport",
+      "HttpClientTransport",
       "NodeTransport",
       "Outbox",
       "RateLimit",
@@ -64,7 +65,7 @@ const floors: ReadonlyArray<readonly [name: string, rooms: ReadonlyArray<string>
       "StoreDelivery"
     ]
   ],
-  ["service", ["Verifier", "Xase"]],
+  ["service", ["Recorder", "Verifier", "Xase"]],
   ["doors", ["XaseLive", "index", "promise", "promise/", "testing", "verify", "cli", "cli/"]]
 ]
 
@@ -86,7 +87,7 @@ const owners: ReadonlyArray<readonly [folder: string, owner: string]> = [
 const privileges: ReadonlyArray<
   readonly [what: RegExp, rooms: ReadonlyArray<string>, typeOnlyRooms?: ReadonlyArray<string>]
 > = [
-  [/^effect\/http\//, ["Transport", "ledger/", ledgerServer], ["Xase"]],
+  [/^effect\/http\//, ["HttpClientTransport", "ledger/", ledgerServer], ["Xase"]],
   [/^effect\/http-api\//, [ledgerServer]],
   [/^effect\/(persistence|sql)\//, ["outbox/", "sql/", ledgerServer]],
   [/^effect\/cli\//, ["cli", "cli/"]],

@@ -3,7 +3,7 @@
  */
 import * as Result from "effect/Result"
 import { CustomDecisionType, type Decision, decisionTypes, isDecision, issuesOf } from "../Decision.ts"
-import type { RecordOptions } from "../Xase.ts"
+import type { RecordOptions } from "../Recorder.ts"
 
 /** A decision of a line, with its options. */
 export interface ReadDecision {

@@ -1,0 +1,124 @@
+/**
+ * The synchronous half of recording, under both faces: it makes records of decisions and hands them to delivery.
+ *
+ * Everything that can be wrong with a decision is told here, before anything is queued. The Promise facade calls it outside of
+ * any fiber, so that a call costs none.
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import type * as Tracer from "effect/Tracer"
+import type { Decision } from "./Decision.ts"
+import * as Delivery from "./Delivery.ts"
+import * as Journal from "./Journal.ts"
+import * as Ledger from "./Ledger.ts"
+import * as LedgerRecord from "./LedgerRecord.ts"
+import * as Outbox from "./Outbox.ts"
+import * as DurableOutbox from "./outbox/DurableOutbox.ts"
+import { evidenceBytes } from "./Producer.ts"
+import * as RateLimit from "./RateLimit.ts"
+import type { RecordStore } from "./RecordStore.ts"
+import * as RuntimeContext from "./RuntimeContext.ts"
+import * as Verifier from "./Verifier.ts"
+import * as XaseConfig from "./XaseConfig.ts"
+import { type InvalidIdempotencyKey, ValidationError, type VerifyError } from "./XaseError.ts"
+
+/** What can be said about one call of `record` or `recordNow`. Durations are milliseconds or text such as `"3 seconds"`. */
+export interface RecordOptions {
+  /** A UUID v4 or 16 to 64 of `A-Z a-z 0-9 _ -`; else derived from `transactionId`, else fresh. */
+  readonly idempotencyKey?: string | undefined
+  /** The deadline of each attempt for this record, instead of the client's. */
+  readonly timeout?: Duration.Input | undefined
+}
+
+/** See the module. */
+export interface Recorder {
+  /** `now` in epoch milliseconds; `span` is the one that is active in the application. */
+  readonly makeRecord: (
+    decision: Decision,
+    options: RecordOptions,
+    now: number,
+    span: Tracer.AnySpan | undefined
+  ) => Result.Result<LedgerRecord.LedgerRecord, ValidationError | InvalidIdempotencyKey>
+  readonly delivery: Delivery.Service
+  /** See `Xase.verify`. */
+  readonly verify: (transactionId: string, decision?: Decision) => Effect.Effect<Verifier.Verified, VerifyError>
+}
+
+/** See {@link Recorder}. */
+export class CurrentRecorder extends Context.Service<CurrentRecorder, Recorder>()(
+  "xase-sdk/Recorder/CurrentRecorder"
+) {}
+
+const makeRecorder = Effect.gen(function* () {
+  const config = yield* XaseConfig.XaseConfig
+  const journal = yield* Journal.Journal
+  const ledger = yield* Ledger.Ledger
+  const delivery = yield* Delivery.Delivery
+  const encoding: LedgerRecord.Encoding = {
+    runtimeContext: config.runtimeContext ? RuntimeContext.make(config.environment) : {},
+    redactions: config.redactions,
+    redact: config.redact,
+    maxRecordBytes: config.maxRecordBytes,
+    evidenceBytes: config.commitments ? evidenceBytes(config.signer) : 0
+  }
+  warmUp(encoding)
+  return CurrentRecorder.of({
+    makeRecord: (decision, { idempotencyKey, timeout }, now, span) => {
+      const deadline = timeoutOf(timeout)
+      return Result.isFailure(deadline)
+        ? Result.fail(deadline.failure)
+        : LedgerRecord.make(decision, { now, span, idempotencyKey, timeout: deadline.success }, encoding)
+    },
+    delivery,
+    verify: (transactionId, decision) =>
+      decision === undefined
+        ? Verifier.verify(ledger, journal, transactionId)
+        : Effect.flatMap(Effect.fromResult(LedgerRecord.make(decision, nobody, encoding)), ({ draft }) =>
+            Verifier.verify(ledger, journal, transactionId, draft === undefined ? undefined : Verifier.knownFrom(draft))
+          )
+  })
+})
+
+const nobody: LedgerRecord.Circumstances = {
+  now: 0,
+  span: undefined,
+  idempotencyKey: undefined,
+  timeout: undefined
+}
+
+/**
+ * Makes two records for nobody, one with a derived key and one with a fresh one: the first use of the runtime's digest and
+ * randomness costs milliseconds, which belong to the start of the application and not to its first decision.
+ */
+const warmUp = (encoding: LedgerRecord.Encoding): void => {
+  for (const transactionId of ["warm-up", undefined]) {
+    LedgerRecord.make({ policy: "warm-up", input: {}, output: {}, transactionId }, nobody, {
+      ...encoding,
+      redact: undefined
+    })
+  }
+}
+
+/** Where records of the settings wait durably, and the limit that all who share the place keep. */
+export const layerShared: Layer.Layer<RecordStore, never, XaseConfig.XaseConfig> = Layer.provideMerge(
+  RateLimit.layer,
+  DurableOutbox.layer
+)
+
+/** The {@link Recorder} with its delivery, over a ledger, a journal and a durable outbox or none. */
+export const layerRecorder: Layer.Layer<
+  CurrentRecorder,
+  never,
+  Journal.Journal | Ledger.Ledger | RecordStore | XaseConfig.XaseConfig
+> = Layer.effect(CurrentRecorder, makeRecorder).pipe(Layer.provide(Delivery.layer), Layer.provide(Outbox.layerMemory))
+
+const timeoutOf = (timeout: unknown): Result.Result<Duration.Duration | undefined, ValidationError> =>
+  timeout === undefined
+    ? Result.succeed(undefined)
+    : Result.mapError(
+        XaseConfig.positiveDuration(timeout),
+        (problem) => new ValidationError({ issues: [{ path: "options.timeout", message: problem.join(". ") }] })
+      )
