@@ -116,13 +116,14 @@ export const make = Effect.fnUntraced(function* (
   return {
     kind,
     store: (entries, onStored) =>
-      storeOnce(entries, onStored).pipe(
-        Effect.catch((error) =>
-          current === undefined && error.stored === "no" ? storeOnce(entries, onStored) : Effect.fail(error)
-        ),
-        Effect.tapError(noteAway),
-        Effect.tap(noteBack)
-      ),
+      Effect.suspend(() => {
+        const before = current
+        return Effect.catch(storeOnce(entries, onStored), (error) => {
+          // It has been given up as damaged, and a new one can be opened.
+          const isReplaceable = before !== undefined && current === undefined && error.stored === "no"
+          return isReplaceable ? storeOnce(entries, onStored) : Effect.fail(error)
+        })
+      }).pipe(Effect.tapError(noteAway), Effect.tap(noteBack)),
     next: (deliver) =>
       opened.pipe(
         Effect.tapError(noteAway),

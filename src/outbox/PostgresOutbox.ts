@@ -22,6 +22,24 @@ const maxConnections = 4
 /** Not written out where it is imported: a bundler would miss what nobody has to install. */
 const driver: string = "@effect/sql-pg/PgClient"
 
+/** Any number that others hardly take for theirs. */
+const setupLock = 0x58415345
+
+/**
+ * One process at a time: `CREATE TABLE IF NOT EXISTS` fails where two meet. The lock ends with its transaction, also when
+ * the process dies, and behind a pool of transactions.
+ */
+const alone = <A, E, R>(sql: SqlClient, setup: Effect.Effect<A, E, R>) =>
+  Effect.scopedWith((scope) =>
+    Effect.flatMap(Scope.provide(sql.reserve, scope), (connection) =>
+      Effect.acquireUseRelease(
+        connection.executeRaw("BEGIN", []),
+        () => Effect.andThen(connection.executeRaw(`SELECT pg_advisory_xact_lock(${setupLock})`, []), setup),
+        () => connection.executeRaw("COMMIT", [])
+      )
+    )
+  )
+
 const open = Effect.fnUntraced(function* (settings: DurableSettings) {
   const PgClient = yield* loadPeer<typeof import("@effect/sql-pg/PgClient")>(
     "postgres",
@@ -34,13 +52,16 @@ const open = Effect.fnUntraced(function* (settings: DurableSettings) {
     scope
   )
   const sql = yield* Effect.provideContext(SqlClient, database)
-  const queues = yield* PersistedQueue.makeStoreSql({
+  const setup = PersistedQueue.makeStoreSql({
     tableName: SqlCare.table,
     pollInterval,
     lockExpiration: settings.lease,
     lockRefreshInterval: Duration.divideUnsafe(settings.lease, 3)
-  }).pipe(Effect.provideContext(database))
-  yield* Effect.forEach(SqlCare.indexes, (index) => sql.unsafe(index), { discard: true })
+  }).pipe(
+    Effect.provideContext(database),
+    Effect.tap(() => Effect.forEach(SqlCare.indexes, (index) => sql.unsafe(index), { discard: true }))
+  )
+  const queues = yield* alone(sql, setup)
   const store: OutboxStore = {
     queues,
     together: sql.withTransaction,

@@ -52,21 +52,22 @@ const damageOf = (path: string): string | undefined => {
 const isDamage = (cause: unknown): boolean =>
   cause instanceof Error && "errcode" in cause && [11, 26].includes(Number(cause.errcode) & 0xff)
 
-/** Reads what can be read, from both ends towards the damage. */
-const salvage = (path: string): ReadonlyArray<Row> => {
-  const rows = new Map<unknown, Row>()
+/** What can be read of a damaged file, from both ends towards the damage. */
+function* readable(path: string): Generator<Row> {
+  const seen = new Set<unknown>()
   for (const order of ["ASC", "DESC"]) {
     try {
       const { database } = openDatabase(path)
       try {
-        const found = database
+        const rows = database
           .prepare(
             `SELECT sequence, id, queue_name, element, created_at FROM ${SqlCare.table} WHERE state = 'pending' ORDER BY sequence ${order}`
           )
           .iterate()
-        for (const row of found) {
-          if (rows.has(row.sequence)) break
-          rows.set(row.sequence, row)
+        for (const row of rows) {
+          if (seen.has(row.sequence)) break
+          seen.add(row.sequence)
+          yield row
         }
       } finally {
         database.close()
@@ -75,7 +76,6 @@ const salvage = (path: string): ReadonlyArray<Row> => {
       // As far as it could be read.
     }
   }
-  return [...rows.values()].sort((a, b) => Number(a.sequence) - Number(b.sequence))
 }
 
 /** Puts a damaged file aside and answers where it is now. */
@@ -87,10 +87,15 @@ const putAside = (path: string): string => {
   return aside
 }
 
+/** A file that was put aside, and why. */
+interface Damaged {
+  readonly aside: string
+  readonly damage: string
+}
+
 interface Found {
   readonly ownership: SqliteFile.Ownership
-  readonly salvaged: ReadonlyArray<Row>
-  readonly report: string | undefined
+  readonly damaged: Damaged | undefined
 }
 
 /** Makes the file ready to be opened; throws what the system throws. */
@@ -100,32 +105,33 @@ const prepare = (path: string): Found => {
   try {
     // Whoever is not the first leaves a damaged file to the one who is.
     const damage = ownership.isOwner ? damageOf(path) : undefined
-    if (damage === undefined) return { ownership, salvaged: [], report: undefined }
+    if (damage === undefined) return { ownership, damaged: undefined }
     const aside = putAside(path)
-    const salvaged = salvage(aside)
     SqliteFile.prepare(path)
-    const report = `the outbox ${path} is damaged (${damage}); it was put aside as ${aside}, ${salvaged.length} records could be read and are kept`
-    return { ownership, salvaged, report }
+    return { ownership, damaged: { aside, damage } }
   } catch (cause) {
     ownership.release()
     throw cause
   }
 }
 
-const insertSalvaged = (sqlite: Sqlite, rows: ReadonlyArray<Row>): void =>
+/** Takes over what can be read of a damaged file, each record in its place, and answers how many those are. */
+const salvage = (sqlite: Sqlite, aside: string): number =>
   sqlite.transaction(() => {
-    for (const { created_at, element, id, queue_name } of rows) {
-      sqlite.run(
-        `INSERT OR IGNORE INTO ${SqlCare.table} (id, queue_name, element, state, attempts, visible_at, created_at, updated_at)
-         VALUES (?, ?, ?, 'pending', 0, ?, ?, ?)`,
-        ...[id, queue_name, element, created_at, created_at, created_at].map((value) => value ?? null)
+    let count = 0
+    for (const { created_at, element, id, queue_name, sequence } of readable(aside)) {
+      count += sqlite.run(
+        `INSERT OR IGNORE INTO ${SqlCare.table} (sequence, id, queue_name, element, state, attempts, visible_at, created_at, updated_at)
+         VALUES (?, ?, ?, ?, 'pending', 0, ?, ?, ?)`,
+        ...[sequence, id, queue_name, element, created_at, created_at, created_at].map((value) => value ?? null)
       )
     }
+    return count
   })
 
 const open = Effect.fnUntraced(function* (settings: DurableSettings) {
   const path = Redacted.value(settings.location)
-  const { ownership, report, salvaged } = yield* Effect.acquireRelease(
+  const { damaged, ownership } = yield* Effect.acquireRelease(
     Effect.try({ try: () => prepare(path), catch: (cause) => cause }),
     (found) => Effect.sync(found.ownership.release)
   )
@@ -141,18 +147,20 @@ const open = Effect.fnUntraced(function* (settings: DurableSettings) {
     lockExpiration: settings.lease,
     lockRefreshInterval: Duration.divideUnsafe(settings.lease, 3)
   }).pipe(Effect.provideContext(database))
-  yield* Effect.try({
+  const report = yield* Effect.try({
     try: () => {
       sqlite.script(SqlCare.indexes.join(";"))
-      if (!ownership.isOwner) return
-      if (salvaged.length > 0) insertSalvaged(sqlite, salvaged)
+      if (!ownership.isOwner) return undefined
       sqlite.run(`UPDATE ${SqlCare.table} SET acquired_at = NULL, acquired_by = NULL WHERE acquired_at IS NOT NULL`)
+      if (damaged === undefined) return undefined
+      const { aside, damage } = damaged
+      return `the outbox ${path} is damaged (${damage}); it was put aside as ${aside}, ${salvage(sqlite, aside)} records could be read and are kept`
     },
     catch: (cause) => cause
   })
-  const synchronous = (level: "FULL" | "NORMAL") => Effect.sync(() => sqlite.script(`PRAGMA synchronous = ${level}`))
   // Only what is accepted has to be on the disk: a claim or a completion that a power cut takes back is done again, with
   // the same idempotency key.
+  const synchronous = (level: "FULL" | "NORMAL") => Effect.sync(() => sqlite.script(`PRAGMA synchronous = ${level}`))
   // In one go: another connection of this process that waits for the lock blocks everything, the holder of the lock too.
   const inTransaction = <A, E>(offers: Effect.Effect<A, E>) =>
     Effect.provideService(sql.withTransaction(offers), PreventSchedulerYield, true)

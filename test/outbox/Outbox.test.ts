@@ -316,6 +316,16 @@ describe.each(kinds)("an outbox in $name", ({ isDurable, missing, name: kind, st
     }
   })
 
+  checkDurable("clients that open a new outbox at the same moment all find it", async (id, url) => {
+    const clients = Array.from({ length: 8 }, () => open({ url, deliver: false }).client)
+    await Promise.all(clients.map((client, n) => client.record(decision(id, n))))
+    for (const client of clients) await client.close()
+    const { client } = open(url)
+    await eventually(async () => (await policiesOf(id)).length >= 8)
+    await client.close()
+    assert.sameMembers([...(await policiesOf(id))], [...numbered(id, 8)])
+  })
+
   checkDurable("a producer that leaves delivery to others only stores", async (id, url) => {
     const producer = open({ url, deliver: false })
     await recordAll(producer.client, id, 20)
@@ -367,7 +377,8 @@ describe.each(kinds)("an outbox in $name", ({ isDurable, missing, name: kind, st
   })
 
   checkDurable("its chain of commitments is whole, with what others deliver", async (id, url) => {
-    const journal = join(process.env.TMPDIR ?? "/tmp", `xase-journal-${randomUUID()}.db`)
+    using folder = temporaryFolder()
+    const journal = join(folder.path, "journal.db")
     const first = open(url, { baseUrl: down, shutdownTimeout: 50 })
     await recordAll(first.client, id, 5)
     await first.client.close()

@@ -152,6 +152,22 @@ describe.each(kinds)("an outbox in $name", ({ launch, program }) => {
     }
   )
 
+  check("renews the lease of a record whose delivery takes longer: nobody else sends it (R40)", async () => {
+    const ledger = await startScripted(async (request, response) => {
+      await sleep(7_000)
+      await receipt(request, response)
+    })
+    const settings = { timeout: 20_000, shutdownTimeout: 20_000 }
+    const workers = [1, 2].map(() => open({ url: engine.url, lease: 3_000 }, ledger, settings).client)
+    const [first] = workers
+    if (first === undefined) throw new Error("no worker")
+    await record(first, 1)
+    await first.flush(30_000)
+    for (const worker of workers) await worker.close()
+    assert.lengthOf(ledger.requests, 1)
+    await ledger.close()
+  })
+
   check("shows its password nowhere (R32)", async () => {
     const ledger = await startScripted()
     const url = new URL(engine.url)

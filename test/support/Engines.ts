@@ -108,7 +108,7 @@ export const startRedis = async (program: string): Promise<Engine> => {
       spawn(
         program,
         // biome-ignore format: one option a line is no easier to read
-        ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning"],
+        ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--databases", "1024", "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning"],
         { stdio: "ignore" }
       ),
     port
