@@ -116,21 +116,3 @@ export const writeEvidence = (commitment: string, signature: CommitmentSignature
   signature === undefined
     ? `{"commitment":${commitment}}`
     : `{"commitment":${commitment},"signature":{"keyId":${JSON.stringify(signature.keyId)},"signature":"${signature.signature}"}}`
-
-const member = `"${evidenceKey}":`
-
-/** A canonical context around the place of its evidence. */
-export interface ContextFrame {
-  /** Up to and with `"xase_evidence":`. */
-  readonly before: string
-  readonly after: string
-}
-
-/** The canonical text of a context with this evidence. */
-export const contextWith = ({ after, before }: ContextFrame, evidence: string): string => before + evidence + after
-
-/** The canonical text of a context without its evidence. */
-export const contextWithout = ({ after, before }: ContextFrame): string => {
-  const head = before.slice(0, -member.length)
-  return head.endsWith(",") ? head.slice(0, -1) + after : head + after.slice(after.startsWith(",") ? 1 : 0)
-}

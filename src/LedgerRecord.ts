@@ -10,8 +10,9 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { AnySpan } from "effect/Tracer"
 import { type Canonical, CanonicalText, type DefaultMembers, nameOfThrown, write } from "./CanonicalJson.ts"
-import { type ContextFrame, contextWith, contextWithout, evidenceKey } from "./Commitment.ts"
+import { evidenceKey } from "./Commitment.ts"
 import { CustomDecisionType, type Decision, fields, isDecision, issuesOf } from "./Decision.ts"
+import * as Draft from "./Draft.ts"
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { type Redactions, redactableFields } from "./Redaction.ts"
 import { sha256Hex } from "./Sha256.ts"
@@ -25,7 +26,7 @@ export interface LedgerRecord {
   /** The request body: canonical JSON text. Empty until the record is sealed. */
   body: string
   /** What the body will be made of; `undefined` once the record is sealed. */
-  draft: Draft | undefined
+  draft: Draft.Draft | undefined
   /** The length of the body in UTF-8 bytes, the commitment at its longest. */
   readonly byteLength: number
   readonly policy: string
@@ -41,18 +42,6 @@ export interface LedgerRecord {
   readonly timeout: Duration.Duration | undefined
   /** The place in the order of acceptance in this process; 0 until the record is accepted. */
   sequence: number
-}
-
-/** The parts of a request body, each in canonical text. */
-export interface Draft {
-  readonly input: string
-  readonly output: string
-  /** With a place for the evidence, see {@link frameOf}. */
-  readonly context: string
-  readonly explanation: string | undefined
-  readonly fields: FieldTexts
-  /** `CommittedDecision` in canonical text. */
-  readonly committed: string
 }
 
 /** What surrounds a decision when it becomes a record. */
@@ -101,8 +90,9 @@ export const make = (
     idempotencyKey ?? (transactionId === undefined ? undefined : IdempotencyKey.fromTransactionId(transactionId))
   const key = chosenKey ?? IdempotencyKey.fresh()
   const fields = fieldTexts(own.success)
-  const draft: Draft = { ...texts.success, fields, committed: committedText(fields, key, circumstances.now) }
-  const bytes = byteLengthOf(draft, encoding.evidenceBytes)
+  const draft = Draft.write(texts.success, fields, circumstances.now)
+  const committed = encoding.evidenceBytes === 0 ? "" : Draft.committedText(fields, key, circumstances.now)
+  const bytes = Draft.bodyBytes(draft) + encoding.evidenceBytes + byteLength(committed)
   if (bytes > encoding.maxRecordBytes) return invalid([tooLarge(bytes, encoding.maxRecordBytes)])
   return Result.succeed({
     idempotencyKey: key,
@@ -111,7 +101,7 @@ export const make = (
     byteLength: bytes,
     policy,
     transactionId,
-    fingerprint: chosenKey === undefined ? undefined : fingerprintOf(own.success, draft, encoding),
+    fingerprint: chosenKey === undefined ? undefined : fingerprintOf(own.success, fields, texts.success, encoding),
     span: circumstances.span,
     timeout: circumstances.timeout,
     sequence: 0
@@ -176,18 +166,11 @@ const allIssuesOf = (value: unknown): ReadonlyArray<Issue> => [
   })
 ]
 
-interface WrittenObjects {
-  readonly input: string
-  readonly output: string
-  readonly context: string
-  readonly explanation: string | undefined
-}
-
 const writeObjects = (
   decision: Decision,
   { now, span }: Circumstances,
   { redactions, runtimeContext }: Encoding
-): Result.Result<WrittenObjects, ValidationError> => {
+): Result.Result<Draft.ObjectTexts, ValidationError> => {
   const input = write(decision.input, "input", redactions.input)
   const output = write(decision.output, "output", redactions.output)
   const explanation =
@@ -214,8 +197,7 @@ const writeObjects = (
   )
 }
 
-/** Marks the place of the evidence in a context: canonical JSON never holds this character. */
-const placeholder = new CanonicalText("\u0000")
+const placeholder = new CanonicalText(Draft.separator)
 
 const reservedKey: Canonical = {
   _tag: "Problems",
@@ -225,12 +207,6 @@ const reservedKey: Canonical = {
 /** The place is missing where the caller has a member of that name. */
 const withItsPlace = (context: Canonical): Canonical =>
   context._tag === "Text" && !context.text.includes(placeholder.text) ? reservedKey : context
-
-/** The context of a draft around the place of its evidence. */
-export const frameOf = ({ context }: Draft): ContextFrame => {
-  const place = context.indexOf(placeholder.text)
-  return { before: context.slice(0, place), after: context.slice(place + placeholder.text.length) }
-}
 
 const none: DefaultMembers = {}
 
@@ -263,20 +239,7 @@ const text = (name: string, value: string | undefined): string =>
 const scalar = (name: string, value: number | boolean | undefined): string =>
   value === undefined ? "" : `,"${name}":${value === 0 ? 0 : value}`
 
-/**
- * The plain fields of a decision as JSON members in canonical order, each run of them with a leading comma. The body and
- * the committed decision put other members between the runs.
- */
-interface FieldTexts {
-  readonly confidence: string
-  readonly decisionType: string
-  readonly featureSchemaHash: string
-  readonly model: string
-  readonly policy: string
-  readonly storePayload: string
-}
-
-const fieldTexts = (decision: Decision): FieldTexts => ({
+const fieldTexts = (decision: Decision): Draft.FieldTexts => ({
   confidence: scalar("confidence", decision.confidence),
   decisionType: text("decisionType", typeWord(decision.decisionType)),
   featureSchemaHash: text("featureSchemaHash", decision.featureSchemaHash),
@@ -291,62 +254,13 @@ const fieldTexts = (decision: Decision): FieldTexts => ({
   storePayload: scalar("storePayload", decision.storePayload)
 })
 
-/** The committed decision. A property test holds it against the canonical form of the fields. */
-const committedText = (fields: FieldTexts, idempotencyKey: string, now: number): string =>
-  `{${(
-    fields.confidence +
-      fields.decisionType +
-      fields.featureSchemaHash +
-      `,"idempotencyKey":"${idempotencyKey}"` +
-      fields.model +
-      fields.policy +
-      `,"recordedAt":${now}` +
-      fields.storePayload
-  ).slice(1)}}`
-
-/** The request body, its members in canonical order too. A property test holds it against the schema's encoding. */
-const bodyText = ({ explanation, fields, input, output }: Omit<Draft, "committed">, context: string): string =>
-  `{${(
-    fields.confidence +
-      `,"context":${context}` +
-      fields.decisionType +
-      (explanation === undefined ? "" : `,"explanation":${explanation}`) +
-      fields.featureSchemaHash +
-      `,"input":${input}` +
-      fields.model +
-      `,"output":${output}` +
-      fields.policy +
-      fields.storePayload
-  ).slice(1)}}`
-
-/** The body of a draft with this evidence in its context; without one if there is none. */
-export const bodyOf = (draft: Draft, evidence: string | undefined): string => {
-  const frame = frameOf(draft)
-  return bodyText(draft, evidence === undefined ? contextWithout(frame) : contextWith(frame, evidence))
-}
-
-/** Names, braces and commas of the four objects in a body. */
-const frameBytes = `{"context":,"explanation":,"input":,"output":}`.length
-
-/** Counted part by part: putting the body together is left to the producer. At most a few bytes more than it will be. */
-const byteLengthOf = ({ committed, context, explanation, fields, input, output }: Draft, evidence: number): number =>
-  byteLength(input) +
-  byteLength(output) +
-  byteLength(context) +
-  (explanation === undefined ? 0 : byteLength(explanation)) +
-  byteLength(
-    fields.confidence +
-      fields.decisionType +
-      fields.featureSchemaHash +
-      fields.model +
-      fields.policy +
-      fields.storePayload
-  ) +
-  frameBytes +
-  (evidence === 0 ? 0 : evidence + byteLength(committed))
-
 /** Covers what the caller handed over and not what the SDK adds, which differs from call to call. */
-const fingerprintOf = (decision: Decision, draft: Draft, { redactions }: Encoding): string => {
+const fingerprintOf = (
+  decision: Decision,
+  fields: Draft.FieldTexts,
+  objects: Draft.ObjectTexts,
+  { redactions }: Encoding
+): string => {
   const context = decision.context === undefined ? undefined : write(decision.context, "context", redactions.context)
-  return sha256Hex(bodyText(draft, context?._tag === "Text" ? context.text : "{}"))
+  return sha256Hex(Draft.bodyText(fields, { ...objects, context: context?._tag === "Text" ? context.text : "{}" }))
 }

@@ -7,7 +7,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Commitment from "./Commitment.ts"
-import { bodyOf, type Draft, frameOf, type LedgerRecord } from "./LedgerRecord.ts"
+import * as Draft from "./Draft.ts"
+import type { LedgerRecord } from "./LedgerRecord.ts"
 import { sha256Hex } from "./Sha256.ts"
 import type { Signer } from "./Signer.ts"
 import type { SigningFailed } from "./XaseError.ts"
@@ -51,7 +52,8 @@ export const fresh = (): ProducerState => ({ producer: globalThis.crypto.randomU
 
 /** Writes no commitments. */
 export const silent: Producer = {
-  seal: (record) => (record.draft === undefined ? undefined : complete(record, bodyOf(record.draft, undefined)))
+  seal: (record) =>
+    record.draft === undefined ? undefined : complete(record, Draft.bodyOf(Draft.read(record.draft), undefined))
 }
 
 /** Goes on from a state: the numbers, which count from 1 in each process, follow the state's. */
@@ -59,27 +61,24 @@ export const make = (state: ProducerState, signer?: Signer): Producer => {
   let head = state.head
   return {
     seal: (record, sequence) => {
-      const { draft } = record
-      if (draft === undefined) return undefined
-      const commitment = commit(draft, state.producer, state.sequence + sequence, head)
+      if (record.draft === undefined) return undefined
+      const parts = Draft.read(record.draft)
+      const commitment = Commitment.write({
+        input: parts.input,
+        output: parts.output,
+        context: Draft.contextOf(parts),
+        decision: Draft.committedText(parts.fields, record.idempotencyKey, parts.recordedAt),
+        producer: state.producer,
+        sequence: state.sequence + sequence,
+        previousHash: head
+      })
       head = sha256Hex(commitment)
       const finish = (signature?: Commitment.CommitmentSignature): undefined =>
-        complete(record, bodyOf(draft, Commitment.writeEvidence(commitment, signature)))
+        complete(record, Draft.bodyOf(parts, Commitment.writeEvidence(commitment, signature)))
       return signer === undefined ? finish() : Effect.map(signer.sign(commitment), finish)
     }
   }
 }
-
-const commit = (draft: Draft, producer: string, sequence: number, previousHash: string | null): string =>
-  Commitment.write({
-    input: draft.input,
-    output: draft.output,
-    context: Commitment.contextWithout(frameOf(draft)),
-    decision: draft.committed,
-    producer,
-    sequence,
-    previousHash
-  })
 
 const complete = (record: LedgerRecord, body: string): undefined => {
   record.body = body

@@ -6,10 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Commitment from "./Commitment.ts"
+import * as Draft from "./Draft.ts"
 import { hashObject } from "./Evidence.ts"
 import type * as Journal from "./Journal.ts"
 import type * as Ledger from "./Ledger.ts"
-import type { Draft } from "./LedgerRecord.ts"
 import type { ListedRecord, RecordsPage } from "./RecordsPage.ts"
 import { type Verification, VerificationFromLedger } from "./Verification.ts"
 import { isObject, parse } from "./verify/Json.ts"
@@ -27,10 +27,11 @@ export interface Verified extends Verdict {
 const toJson = Schema.encodeSync(VerificationFromLedger)
 
 /** What is known of a record from the decision itself: its hashes and fields, not what the SDK added to its context. */
-export const knownFrom = ({ committed, input, output }: Draft): KnownRecord => {
-  const decision = parse(committed)
-  const { idempotencyKey: _, recordedAt: __, ...fields } = isObject(decision) ? decision : {}
-  return { inputHash: hashText(input), outputHash: hashText(output), decision: fields }
+export const knownFrom = (draft: Draft.Draft): KnownRecord => {
+  const { fields, input, output } = Draft.read(draft)
+  const decision = parse(Draft.committedText(fields, "", 0))
+  const { idempotencyKey: _, recordedAt: __, ...given } = isObject(decision) ? decision : {}
+  return { inputHash: hashText(input), outputHash: hashText(output), decision: given }
 }
 
 /** The ledger's hash of canonical text; keys that look like numbers come first there (ledger contract). */
