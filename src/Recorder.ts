@@ -21,7 +21,7 @@ import { evidenceBytes } from "./Producer.ts"
 import * as RateLimit from "./RateLimit.ts"
 import type { RecordStore } from "./RecordStore.ts"
 import * as RuntimeContext from "./RuntimeContext.ts"
-import * as Verifier from "./Verifier.ts"
+import type { Verified } from "./Verifier.ts"
 import * as XaseConfig from "./XaseConfig.ts"
 import { type InvalidIdempotencyKey, ValidationError, type VerifyError } from "./XaseError.ts"
 
@@ -44,7 +44,7 @@ export interface Recorder {
   ) => Result.Result<LedgerRecord.LedgerRecord, ValidationError | InvalidIdempotencyKey>
   readonly delivery: Delivery.Service
   /** See `Xase.verify`. */
-  readonly verify: (transactionId: string, decision?: Decision) => Effect.Effect<Verifier.Verified, VerifyError>
+  readonly verify: (transactionId: string, decision?: Decision) => Effect.Effect<Verified, VerifyError>
 }
 
 /** See {@link Recorder}. */
@@ -73,12 +73,18 @@ const makeRecorder = Effect.gen(function* () {
         : LedgerRecord.make(decision, { now, span, idempotencyKey, timeout: deadline.success }, encoding)
     },
     delivery,
-    verify: (transactionId, decision) =>
-      decision === undefined
-        ? Verifier.verify(ledger, journal, transactionId)
-        : Effect.flatMap(Effect.fromResult(LedgerRecord.make(decision, nobody, encoding)), ({ draft }) =>
-            Verifier.verify(ledger, journal, transactionId, draft === undefined ? undefined : Verifier.knownFrom(draft))
-          )
+    verify: Effect.fnUntraced(function* (transactionId, decision) {
+      const held =
+        decision === undefined ? undefined : yield* Effect.fromResult(LedgerRecord.make(decision, nobody, encoding))
+      // Most processes only record: what verifies is loaded by those that ask.
+      const { knownFrom, verify } = yield* Effect.promise(() => import("./Verifier.ts"))
+      return yield* verify(
+        ledger,
+        journal,
+        transactionId,
+        held?.draft === undefined ? undefined : knownFrom(held.draft)
+      )
+    })
   })
 })
 
