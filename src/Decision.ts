@@ -18,6 +18,8 @@ export const decisionTypes = ["CLAIM", "UNDERWRITING", "FRAUD", "PRICING", "OTHE
 /** One of the {@link decisionTypes}. */
 export type DecisionType = (typeof decisionTypes)[number]
 
+const customDecisionType = "~xase-sdk/CustomDecisionType"
+
 /**
  * A decision type of your own, for ledgers that take any word. Today's public ledger refuses all but
  * {@link decisionTypes}, which is why a plain string is refused here and this says that you mean it.
@@ -29,9 +31,18 @@ export type DecisionType = (typeof decisionTypes)[number]
  * ```
  */
 export class CustomDecisionType {
+  /** The faces of the SDK may each have a copy of this class, and take the other's too. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return Predicate.hasProperty(value, customDecisionType)
+  }
+
   readonly word: string
   constructor(word: string) {
     this.word = word
+  }
+
+  get [customDecisionType](): true {
+    return true
   }
 }
 

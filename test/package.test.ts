@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { type OutputChunk, rolldown } from "rolldown"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { type RunningLedger, startLedger } from "../src/ledger-server/index.ts"
+import { programs, startPostgres, startRedis } from "./support/Engines.ts"
 import { type PackedPackage, pack, repository, runNode, tool } from "./support/PackedPackage.ts"
 
 let packed: PackedPackage
@@ -19,6 +20,12 @@ afterAll(() => packed?.remove())
 const inProject = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv = {}) =>
   runNode(args, { cwd: packed.project, env: { ...process.env, ...env } })
 
+/** The entry points that are built as files of their own, with all they need inside. */
+const standalone: ReadonlyArray<string> = ["promise", "verify"]
+
+/** The modules that only those reach. */
+const isOnlyInside = (path: string): boolean => path.startsWith("promise/")
+
 /** What a module program prints as JSON. */
 const evaluate = async (name: string, program: string, options: ReadonlyArray<string> = []) => {
   const { code, stderr, stdout } = await inProject([...options, packed.write(name, program)])
@@ -30,9 +37,16 @@ const evaluate = async (name: string, program: string, options: ReadonlyArray<st
 describe("package: what it holds", () => {
   it("the licence, the guide, the changes, the build and its sources; nothing else", () => {
     const sources = globSync("**/*.ts", { cwd: join(repository, "src") }).map((path) => path.replace(/\.ts$/, ""))
-    const built = sources.flatMap((path) => [".js", ".js.map", ".d.ts", ".d.ts.map"].map((end) => `dist/${path}${end}`))
+    const built = sources.flatMap((path) => {
+      const types = [`dist/${path}.d.ts`, `dist/${path}.d.ts.map`]
+      return standalone.includes(path)
+        ? [`dist/${path}.js`, ...types]
+        : isOnlyInside(path)
+          ? types
+          : [`dist/${path}.js`, `dist/${path}.js.map`, ...types]
+    })
     assert.deepStrictEqual(
-      packed.files,
+      packed.files.filter((path) => !path.startsWith("dist/standalone/")),
       [
         "CHANGELOG.md",
         "LICENSE",
@@ -42,6 +56,32 @@ describe("package: what it holds", () => {
         ...sources.map((path) => `src/${path}.ts`)
       ].sort()
     )
+  })
+
+  it("with a standalone entry point what it is made of, and whose that is", () => {
+    const inside = packed.files.filter((path) => path.startsWith("dist/standalone/"))
+    const texts = [...inside, ...standalone.map((entry) => `dist/${entry}.js`)].map((path) => ({
+      path,
+      text: readFileSync(join(packed.installed, path), "utf8")
+    }))
+    const chunks = texts.filter(({ path }) => path.endsWith(".js"))
+    const imported = chunks.flatMap(({ path, text }) =>
+      [...text.matchAll(/^import .*?from "([^"]+)"|^import "([^"]+)"|import\("([^"]+)"\)/gm)].map(
+        ([, from, bare, dynamic]) => ({ path, specifier: from ?? bare ?? dynamic ?? "" })
+      )
+    )
+    const foreign = imported.filter(({ specifier }) => !/^(\.|node:)/.test(specifier)).map(({ specifier }) => specifier)
+    assert.deepStrictEqual([...new Set(foreign)].sort(), ["fflate", "redis", "undici"])
+    const used = imported.map(({ path, specifier }) => join(path, "..", specifier))
+    for (const path of inside) assert.isTrue(used.includes(path) || path.endsWith("/LICENSES.txt"), `${path} is dead`)
+    const licences = texts.find(({ path }) => path.endsWith("/LICENSES.txt"))?.text ?? ""
+    for (const name of ["effect", "@effect/platform-node", "@effect/sql-pg", "@noble/hashes"]) {
+      assert.match(
+        licences,
+        new RegExp(`^${name} \\d[^\\n]*\\n\\nMIT License|^${name} \\d[^\\n]*\\n\\nThe MIT`, "m"),
+        name
+      )
+    }
   })
 
   it("source maps lead to the sources beside them", () => {
@@ -123,6 +163,25 @@ describe("package: at runtime", () => {
       console.log(createRequire(import.meta.url)("xase-sdk/promise").XaseError === XaseError)`
     )
     assert.isTrue(isShared)
+  })
+
+  it("each face takes the decision types that the other one made", async () => {
+    const isTaken = await evaluate(
+      "types.mjs",
+      `import * as Result from "effect/Result"
+      import * as Schema from "effect/Schema"
+      import * as service from "xase-sdk"
+      import * as facade from "xase-sdk/promise"
+      const decision = { policy: "p", input: {}, output: {}, decisionType: new facade.CustomDecisionType("TRIAGE") }
+      const client = new facade.XaseClient({ apiKey: "xase_pk_000000000000000000000000", exitHandlers: false })
+      const mine = { ...decision, decisionType: new service.CustomDecisionType("TRIAGE") }
+      const isQueued = await client.record(mine).then(() => true, () => false)
+      await client.close()
+      console.log(JSON.stringify([isQueued, Result.isSuccess(Schema.encodeUnknownResult(service.Decision)(decision))]))
+      process.exit()`,
+      ["--no-warnings"]
+    )
+    assert.deepStrictEqual(isTaken, [true, true])
   })
 
   it("nothing behind the entry points can be imported", async () => {
@@ -214,22 +273,44 @@ describe("package: at runtime", () => {
       assert.match(stdout, /^txn_\w+\n$/, stderr)
     })
 
-    it("records through a durable outbox, and names the package that another one needs", async () => {
-      const path = packed.write(
+    const durable = (...outboxes: ReadonlyArray<string>) =>
+      packed.write(
         "durable.mjs",
         `import { XaseClient } from "xase-sdk/promise"
-        const decision = { policy: "credit_policy_v4", input: {}, output: {} }
-        const stored = new XaseClient({ outbox: "sqlite:outbox.db" })
-        await stored.record(decision)
-        await stored.flush()
-        console.log(stored.getStats().delivered)
-        await stored.close()
-        const missing = new XaseClient({ outbox: "postgres://127.0.0.1/xase" })
-        await missing.record(decision).catch((error) => console.log(error.code, error.message))
-        await missing.close()`
+        for (const outbox of ${JSON.stringify(outboxes)}) {
+          const client = new XaseClient({ outbox })
+          await client.record({ policy: "credit_policy_v4", input: {}, output: {} })
+          await client.flush()
+          console.log(client.getStats().delivered)
+          await client.close()
+        }
+        // The Postgres client keeps idle connections for a while.
+        process.exit()`
       )
-      const { stderr, stdout } = await inProject([path], settings())
-      assert.match(stdout, /^1\nOUTBOX_UNAVAILABLE .*npm install @effect\/sql-pg/, stderr)
+
+    it("records through a durable outbox", async () => {
+      const { stderr, stdout } = await inProject([durable("sqlite:outbox.db")], settings())
+      assert.strictEqual(stdout, "1\n", stderr)
+    })
+
+    const [redis, postgres] = [programs.redis(), programs.postgres()]
+    it.skipIf(redis === undefined || postgres === undefined)("records through Redis and Postgres", async () => {
+      await using cache = await startRedis(redis ?? "")
+      await using database = await startPostgres(postgres ?? "")
+      const { stderr, stdout } = await inProject([durable(cache.url, database.url)], settings())
+      assert.strictEqual(stdout, "1\n1\n", stderr)
+    })
+
+    it("names the package that an outbox needs", async () => {
+      const path = packed.write(
+        "missing.mjs",
+        `import * as Effect from "effect/Effect"
+        import { Xase, XaseLive } from "xase-sdk"
+        const program = Effect.flatMap(Xase, (xase) => xase.record({ policy: "p", input: {}, output: {} }))
+        await Effect.runPromise(Effect.flip(Effect.provide(program, XaseLive))).then(({ message }) => console.log(message))`
+      )
+      const { stderr, stdout } = await inProject([path], { ...settings(), XASE_OUTBOX: "postgres://127.0.0.1/xase" })
+      assert.include(stdout, "npm install @effect/sql-pg", stderr)
     })
 
     it("records from a CommonJS module (R42)", async () => {

@@ -11,6 +11,7 @@ import type { DurableSettings } from "../OutboxSettings.ts"
 import type { OutboxUnavailable } from "../XaseError.ts"
 import { loadPeer } from "./loadPeer.ts"
 import type { OutboxStore } from "./OutboxStore.ts"
+import { loadDriver } from "./postgresDriver.ts"
 import * as SqlCare from "./SqlCare.ts"
 import { unavailable } from "./unavailable.ts"
 
@@ -18,9 +19,6 @@ import { unavailable } from "./unavailable.ts"
 const pollInterval = Duration.millis(250)
 
 const maxConnections = 4
-
-/** Not written out where it is imported: a bundler would miss what nobody has to install. */
-const driver: string = "@effect/sql-pg/PgClient"
 
 /** Any number that others hardly take for theirs. */
 const setupLock = 0x58415345
@@ -41,11 +39,7 @@ const alone = <A, E, R>(sql: SqlClient, setup: Effect.Effect<A, E, R>) =>
   )
 
 const open = Effect.fnUntraced(function* (settings: DurableSettings) {
-  const PgClient = yield* loadPeer<typeof import("@effect/sql-pg/PgClient")>(
-    "postgres",
-    "@effect/sql-pg",
-    () => import(driver)
-  )
+  const PgClient = yield* loadPeer("postgres", "@effect/sql-pg", loadDriver)
   const scope = yield* Scope.Scope
   const database = yield* Layer.buildWithScope(
     PgClient.layer({ url: settings.location, maxConnections, applicationName: "xase-sdk" }),

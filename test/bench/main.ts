@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: all suites. `npm run bench -- record delivery --quick --out folder`: some, in short rounds, to a folder.
  */
+import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as Report from "./harness/Report.ts"
@@ -17,6 +18,9 @@ const { positionals, values } = parseArgs({
 const names = suites.map(({ name }) => name)
 const unknown = positionals.filter((name) => !names.includes(name))
 if (unknown.length > 0) throw new Error(`no such suite: ${unknown.join(", ")}; there are ${names.join(", ")}`)
+
+// The client is measured as it is published.
+execFileSync("npm", ["run", "build"], { cwd: fileURLToPath(new URL("../..", import.meta.url)), stdio: "ignore" })
 
 const reports: Array<Report.Report> = []
 for (const { name, run } of suites) {

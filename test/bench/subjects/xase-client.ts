@@ -1,4 +1,4 @@
-import { XaseClient } from "../../../src/promise.ts"
+import { XaseClient } from "xase-sdk/promise"
 import { type Open, repeatCall } from "./Subject.ts"
 import { patience, settings } from "./settings.ts"
 

@@ -16,15 +16,21 @@ const isOurs = (name: SubjectName): boolean => name.startsWith("Xase")
 
 const startMemory = () => startWorker<typeof import("./memory.worker.ts")>(new URL("memory.worker.ts", import.meta.url))
 
+/** What those take in a process of their own: a client may have them inside. */
+const sizeOfEffect = async (): Promise<number> => {
+  await using worker = startMemory()
+  const empty = await worker.call("load", [])
+  return (await worker.call("load", effect)) - empty
+}
+
 const measure = async (name: SubjectName, counts: ReadonlyArray<number>): Promise<Round> => {
   const round: Record<string, number> = {}
+  const effectSize = isOurs(name) ? await sizeOfEffect() : undefined
   for (const count of counts) {
     await using server = await startServer()
     await using worker = startMemory()
     const empty = await worker.call("load", [])
-    const withEffect = isOurs(name) ? await worker.call("load", effect) : undefined
     const base = await worker.call("open", name, server.url)
-    if (withEffect !== undefined) round.overEffect = base - withEffect
     // What is loaded, compiled and connected by the first records is no cost of those that wait.
     await worker.call("record", 200)
     const working = await worker.call("drain")
@@ -33,6 +39,7 @@ const measure = async (name: SubjectName, counts: ReadonlyArray<number>): Promis
     server.release()
     const drained = await worker.call("drain")
     round.base = base - empty
+    if (effectSize !== undefined) round.overEffect = base - empty - effectSize
     round.working = working - base
     round[`queued${count}`] = queued - working
     round[`drained${count}`] = drained - working
@@ -53,7 +60,7 @@ const run = async ({ calls, rounds }: Scale): Promise<Omit<Report, "suite">> => 
     tables: [
       {
         title: "Heap in MB, after garbage collection",
-        note: "Base: an open client with nothing sent, over an empty process and over the modules of Effect that it needs. First 200: what delivering them adds and leaves, at concurrency 16: modules, compiled code, connections. Queued: what so many waiting records of 1 KB then add, while the server answers nothing. Drained: what is left of that when all are delivered.",
+        note: "Base: an open client with nothing sent, over an empty process and over one that has loaded the modules of Effect that a client needs. First 200: what delivering them adds and leaves, at concurrency 16: modules, compiled code, connections. Queued: what so many waiting records of 1 KB then add, while the server answers nothing. Drained: what is left of that when all are delivered.",
         columns: [
           { title: "base", measure: "base", digits },
           { title: "base over effect", measure: "overEffect", digits },

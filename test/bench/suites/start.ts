@@ -1,7 +1,6 @@
 /**
  * What it costs to have the SDK: the time of a cold import, the time to the first receipt, the size of a bundle.
  */
-import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
@@ -120,7 +119,6 @@ const sizes = async (): Promise<Table> => {
 }
 
 const run = async (scale: Scale): Promise<Omit<Report, "suite">> => {
-  execFileSync("npm", ["run", "build"], { cwd: repository, stdio: "ignore" })
   const [cold, size] = [await imports(scale), await sizes()]
   return {
     tables: [cold, size],
