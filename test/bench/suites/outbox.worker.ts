@@ -3,7 +3,7 @@
  */
 import { DatabaseSync } from "node:sqlite"
 import { setTimeout as sleep } from "node:timers/promises"
-import { type OutboxOptions, XaseClient } from "../../../src/promise.ts"
+import { type OutboxOptions, XaseClient } from "xase-sdk/promise"
 import { decision } from "../decision.ts"
 import type { Round } from "../harness/Samples.ts"
 import { patience, settings } from "../subjects/settings.ts"

@@ -2,9 +2,9 @@
  * How fast evidence is verified: records by their hashes, the chain of a ledger, that of a producer, proof bundles.
  */
 import { zipSync } from "fflate"
+import { LedgerWalk, readBundle, verifyBundle, verifyProducerChain, verifyRecord } from "xase-sdk/verify"
 import { hashObject, recordHash } from "../../../src/Evidence.ts"
 import { sha256Hex } from "../../../src/Sha256.ts"
-import { LedgerWalk, readBundle, verifyBundle, verifyProducerChain, verifyRecord } from "../../../src/verify.ts"
 import { bundleFiles, trust } from "../../support/bundles.ts"
 import { decision } from "../decision.ts"
 import type { Round } from "../harness/Samples.ts"
