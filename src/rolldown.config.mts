@@ -12,8 +12,8 @@ import { defineConfig, type Plugin } from "rolldown"
 const dist = new URL("../dist/", import.meta.url)
 const entries = ["promise", "verify"]
 
-/** Packages that stay packages: two that are loaded when they are needed, and one that has another form for browsers. */
-const external = ["undici", "redis", "fflate"]
+/** Loaded when they are needed, as separate packages that users update by themselves. */
+const external = ["undici", "redis"]
 
 /** The sources hide the driver from bundlers, since not everybody installs it; here it is inside. */
 const withPostgresDriver: Plugin = {
@@ -59,6 +59,7 @@ export default defineConfig({
     dir: fileURLToPath(dist),
     format: "esm",
     entryFileNames: "[name].js",
-    chunkFileNames: "standalone/[name]-[hash].js"
+    chunkFileNames: "standalone/[name]-[hash].js",
+    comments: { annotation: true, jsdoc: false, legal: false }
   }
 })

@@ -59,6 +59,23 @@ describe("README", () => {
     assert.deepStrictEqual(execFileSync("bash", ["-c", block], { encoding: "utf8" }).trim().split("\n"), expected)
   })
 
+  it("shows of its performance what the report of the benchmarks says", () => {
+    const report = readFileSync(join(root, "test", "bench", "results", "report.md"), "utf8")
+    const [, chapter = ""] = /## Performance\n([\s\S]*?)\n## /.exec(readme) ?? []
+    const rows = [...chapter.matchAll(/^\| (?!---)([^|]+) \|(.*)\|$/gm)].filter(([, name = ""]) => name.trim() !== "")
+    assert.isAbove(rows.length, 20)
+    const lines = report.split("\n")
+    for (const [row, name = "", cells = ""] of rows) {
+      // A row here may leave columns of the report out, but it invents none.
+      const isShown = lines.some(
+        (line) =>
+          line.startsWith(`| ${name.trim()} |`) &&
+          cells.split("|").every((cell) => line.split("|").some((found) => found.trim() === cell.trim()))
+      )
+      assert.isTrue(isShown, row)
+    }
+  })
+
   it("names every error tag and code that the SDK has", () => {
     for (const [name, value] of Object.entries(XaseErrors)) {
       if (typeof value === "function" && value.prototype instanceof Error) assert.include(readme, `\`${name}`, name)

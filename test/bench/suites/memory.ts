@@ -60,7 +60,7 @@ const run = async ({ calls, rounds }: Scale): Promise<Omit<Report, "suite">> => 
     tables: [
       {
         title: "Heap in MB, after garbage collection",
-        note: "Base: an open client with nothing sent, over an empty process and over one that has loaded the modules of Effect that a client needs. First 200: what delivering them adds and leaves, at concurrency 16: modules, compiled code, connections. Queued: what so many waiting records of 1 KB then add, while the server answers nothing. Drained: what is left of that when all are delivered.",
+        note: "Base: an open client with nothing sent, over an empty process and over one that has loaded the modules of Effect that a client needs (less than nothing where it has only parts of them inside). First 200: what delivering them adds and leaves, at concurrency 16: modules, compiled code, connections. Queued: what so many waiting records of 1 KB then add, while the server answers nothing. Drained: what is left of that when all are delivered.",
         columns: [
           { title: "base", measure: "base", digits },
           { title: "base over effect", measure: "overEffect", digits },
