@@ -14,34 +14,34 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { CurrentObserver, type Observer } from "./Accounts.ts"
-import type { Decision } from "./Decision.ts"
-import type { Stats } from "./Delivery.ts"
-import * as Journal from "./Journal.ts"
-import { Ledger, layer as layerLedger } from "./Ledger.ts"
-import * as NodeTransport from "./NodeTransport.ts"
-import type { OutboxOptions } from "./OutboxSettings.ts"
-import type { Dropped, Settled } from "./Outcome.ts"
+import * as Client from "./client/Client.ts"
+import { VerificationFromLedger, type VerificationJson } from "./contract/LedgerClaim.ts"
+import { type Receipt, ReceiptFromLedger, type ReceiptJson } from "./contract/Receipt.ts"
+import type { Decision } from "./decision/Decision.ts"
+import type { SignerOptions } from "./decision/Signer.ts"
+import type { Stats } from "./delivery/Delivery.ts"
+import * as Journal from "./delivery/Journal.ts"
+import type { Dropped, Settled } from "./delivery/Outcome.ts"
+import { CurrentObserver, type Observer } from "./delivery/Settlement.ts"
+import type { Verdict } from "./evidence/Verdict.ts"
+import { Ledger } from "./ledger/Ledger.ts"
+import * as NodeTransport from "./ledger/NodeTransport.ts"
 import * as ProcessExit from "./promise/ProcessExit.ts"
 import * as UnrefClock from "./promise/UnrefClock.ts"
 import * as XaseError from "./promise/XaseError.ts"
-import { type Receipt, ReceiptFromLedger, type ReceiptJson } from "./Receipt.ts"
-import { CurrentRecorder, layerRecorder, layerShared, type Recorder } from "./Recorder.ts"
-import type { SignerOptions } from "./Signer.ts"
-import { VerificationFromLedger, type VerificationJson } from "./Verification.ts"
-import type { Verdict } from "./verify/Verdict.ts"
-import * as XaseConfig from "./XaseConfig.ts"
+import type { OutboxOptions } from "./settings/OutboxSettings.ts"
+import * as XaseConfig from "./settings/XaseConfig.ts"
 import { type ConfigurationError, QueueClosed, QueueFull } from "./XaseError.ts"
 
-export { CustomDecisionType, type DecisionType, decisionTypes } from "./Decision.ts"
-export type { DeliveryState, Stats } from "./Delivery.ts"
-export type { OutboxOptions } from "./OutboxSettings.ts"
-export type { Settled } from "./Outcome.ts"
+export type { VerificationJson } from "./contract/LedgerClaim.ts"
+export type { ReceiptJson } from "./contract/Receipt.ts"
+export { CustomDecisionType, type DecisionType, decisionTypes } from "./decision/Decision.ts"
+export type { SignerOptions } from "./decision/Signer.ts"
+export type { DeliveryState, Stats } from "./delivery/Delivery.ts"
+export type { Settled } from "./delivery/Outcome.ts"
+export type { Problem, Reason, Verdict } from "./evidence/Verdict.ts"
 export { XaseError } from "./promise/XaseError.ts"
-export type { ReceiptJson } from "./Receipt.ts"
-export type { SignerOptions } from "./Signer.ts"
-export type { VerificationJson } from "./Verification.ts"
-export type { Problem, Reason, Verdict } from "./verify/Verdict.ts"
+export type { OutboxOptions } from "./settings/OutboxSettings.ts"
 
 /** A decision; see `Decision` for its fields. */
 export type RecordPayload = Decision
@@ -200,8 +200,8 @@ const dropError = ({ reason, started }: Dropped) =>
  * ```
  */
 export class XaseClient implements AsyncDisposable {
-  readonly #runtime: ManagedRuntime.ManagedRuntime<CurrentRecorder | Ledger, never>
-  readonly #recorder: Recorder
+  readonly #runtime: ManagedRuntime.ManagedRuntime<Client.Client | Ledger, never>
+  readonly #recorder: Client.Service
   readonly #ledger: Ledger["Service"]
   readonly #callbacks: Callbacks
   readonly #loggers: ReadonlySet<Logger.Logger<unknown, unknown>>
@@ -228,10 +228,8 @@ export class XaseClient implements AsyncDisposable {
       )
     )
     this.#runtime = ManagedRuntime.make(
-      layerRecorder.pipe(
-        Layer.provideMerge(layerLedger),
+      Client.layer.pipe(
         Layer.provide([NodeTransport.layerBackground, Layer.succeed(Journal.Journal, journal)]),
-        Layer.provide(layerShared),
         Layer.provide(Layer.succeed(XaseConfig.XaseConfig, settings)),
         Layer.provide([
           UnrefClock.layer,
@@ -241,7 +239,7 @@ export class XaseClient implements AsyncDisposable {
       )
     )
     // All of this is made without waiting; the connection pool comes with the first request.
-    const [recorder, ledger] = this.#runtime.runSync(Effect.all([CurrentRecorder, Ledger]))
+    const [recorder, ledger] = this.#runtime.runSync(Effect.all([Client.Client, Ledger]))
     this.#recorder = recorder
     this.#ledger = ledger
     this.#exit = {

@@ -19,7 +19,7 @@ const external = ["undici", "redis"]
 const withPostgresDriver: Plugin = {
   name: "postgres-driver",
   load: {
-    filter: { id: /postgresDriver\.js$/ },
+    filter: { id: /PostgresDriver\.js$/ },
     handler: () => 'export const loadDriver = () => import("@effect/sql-pg/PgClient")'
   }
 }

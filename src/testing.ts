@@ -9,15 +9,15 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Evidence from "./Evidence.ts"
-import * as Journal from "./Journal.ts"
-import { Ledger } from "./Ledger.ts"
-import { Receipt } from "./Receipt.ts"
-import { layerRecorder, layerShared } from "./Recorder.ts"
-import type { RecordsPage, RecordsQuery } from "./RecordsPage.ts"
-import { Verification } from "./Verification.ts"
-import { layerService, type Xase } from "./Xase.ts"
-import * as XaseConfig from "./XaseConfig.ts"
+import * as Client from "./client/Client.ts"
+import { layerService, type Xase } from "./client/Xase.ts"
+import { Verification } from "./contract/LedgerClaim.ts"
+import { Receipt } from "./contract/Receipt.ts"
+import type { RecordsPage, RecordsQuery } from "./contract/RecordsPage.ts"
+import * as Journal from "./delivery/Journal.ts"
+import * as Evidence from "./evidence/LedgerHash.ts"
+import { Ledger } from "./ledger/Ledger.ts"
+import * as XaseConfig from "./settings/XaseConfig.ts"
 import { type ConfigurationError, type LedgerError, RecordNotFound } from "./XaseError.ts"
 
 /** A decision as the ledger got it, with its wire names (`policyId`), and what the ledger made of it. */
@@ -193,8 +193,8 @@ export const layerTest = (
   options: XaseConfig.Options = {}
 ): Layer.Layer<Xase | RecordedDecisions, ConfigurationError> =>
   layerService.pipe(
-    Layer.provide(layerRecorder),
-    Layer.provide([Journal.layer, layerShared]),
+    Layer.provide(Client.layerOverLedger),
+    Layer.provide(Journal.layer),
     Layer.provideMerge(layerLedger),
     Layer.provide(XaseConfig.layer({ apiKey: `xase_pk_${"test".repeat(6)}`, outbox: "memory", ...options }))
   )

@@ -14,19 +14,21 @@
  * console.log(verdict?.sentence ?? problem?.message)
  * ```
  */
-export type { Commitment, CommittedDecision, Evidence } from "./Commitment.ts"
-export { evidenceKey } from "./Commitment.ts"
+
+export { type BundleTrust, type ProofBundle, type ReadBundle, readBundle, verifyBundle } from "./evidence/Bundle.ts"
+export type { Commitment, CommittedDecision, Evidence } from "./evidence/Commitment.ts"
+export { evidenceKey } from "./evidence/Commitment.ts"
+export { hashOfCommitment, type Payload, type ReadEvidence, readEvidence } from "./evidence/CommitmentCheck.ts"
+export { type Envelope, payloadType, toEnvelope, verifySignature } from "./evidence/Dsse.ts"
 export {
   canonicalForm,
   hashObject,
   type JsonObject,
   type RecordHashParts,
   recordHash
-} from "./Evidence.ts"
-export { type BundleTrust, type ProofBundle, type ReadBundle, readBundle, verifyBundle } from "./verify/Bundle.ts"
-export { hashOfCommitment, type Payload, type ReadEvidence, readEvidence } from "./verify/CommitmentCheck.ts"
-export * as LedgerWalk from "./verify/LedgerWalk.ts"
-export { type ChainedCommitment, type KnownOfChain, verifyProducerChain } from "./verify/ProducerChain.ts"
+} from "./evidence/LedgerHash.ts"
+export * as LedgerWalk from "./evidence/LedgerWalk.ts"
+export { type ChainedCommitment, type KnownOfChain, verifyProducerChain } from "./evidence/ProducerChain.ts"
 export {
   type KnownRecord,
   type Predecessor,
@@ -34,8 +36,7 @@ export {
   type RecordSources,
   verifyReceipt,
   verifyRecord
-} from "./verify/RecordCheck.ts"
-export { type AuditReport, type ReportedRecord, type ReportSummary, verifyReport } from "./verify/Report.ts"
-export { type Envelope, payloadType, toEnvelope, verifySignature } from "./verify/Signature.ts"
-export { type ParsedTrustPolicy, parseTrustPolicy, type TrustedKey, type TrustPolicy } from "./verify/TrustPolicy.ts"
-export { combine, type Problem, type Reason, type Verdict } from "./verify/Verdict.ts"
+} from "./evidence/RecordCheck.ts"
+export { type AuditReport, type ReportedRecord, type ReportSummary, verifyReport } from "./evidence/Report.ts"
+export { type ParsedTrustPolicy, parseTrustPolicy, type TrustedKey, type TrustPolicy } from "./evidence/TrustPolicy.ts"
+export { combine, type Problem, type Reason, type Verdict } from "./evidence/Verdict.ts"

@@ -91,7 +91,7 @@ describe("types of the facade", () => {
       if (project === undefined) throw new Error("tsconfig.json is no project")
       assert.deepStrictEqual(waysToEffect(project.checker, exportsOf(project, "src/promise.ts")), [])
       // The service for Effect applications shows that the search finds what there is.
-      const found = waysToEffect(project.checker, exportsOf(project, "src/Xase.ts"))
+      const found = waysToEffect(project.checker, exportsOf(project, "src/client/Xase.ts"))
       assert.isTrue(found.some((way) => way.startsWith("Service.record()")))
     } finally {
       api.close()

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import type { Decision } from "../src/Decision.ts"
+import type { Decision } from "../src/decision/Decision.ts"
 import { apiKey, type Face, faces } from "./support/Faces.ts"
 import * as ScriptedLedger from "./support/ScriptedLedger.ts"
 import { answer, heldBack, receipt, sequence } from "./support/ScriptedLedger.ts"

@@ -8,15 +8,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Journal from "../Journal.ts"
-import { layer as layerLedger } from "../Ledger.ts"
-import * as NodeTransport from "../NodeTransport.ts"
-import { type DurableSettings, describe } from "../OutboxSettings.ts"
-import { openStore } from "../outbox/engines.ts"
-import type { OutboxStore } from "../outbox/OutboxStore.ts"
-import { layerRecorder, layerShared } from "../Recorder.ts"
-import { layerService } from "../Xase.ts"
-import * as XaseConfig from "../XaseConfig.ts"
+import * as Client from "../client/Client.ts"
+import { layerService } from "../client/Xase.ts"
+import * as Journal from "../delivery/Journal.ts"
+import { layer as layerLedger } from "../ledger/Ledger.ts"
+import * as NodeTransport from "../ledger/NodeTransport.ts"
+import { openStore } from "../outbox/OpenOutbox.ts"
+import type { OutboxStore } from "../outbox/OutboxEngine.ts"
+import { type DurableSettings, describe } from "../settings/OutboxSettings.ts"
+import * as XaseConfig from "../settings/XaseConfig.ts"
 import { CommandFailed, failed } from "./Output.ts"
 
 /** The root command with the flags that all commands share. */
@@ -68,11 +68,8 @@ const ledgerOf = (config: XaseConfig.Settings) =>
 
 const clientOf = (config: XaseConfig.Settings) =>
   layerService.pipe(
-    Layer.provide(layerRecorder),
-    Layer.provide(Journal.layer),
-    Layer.provide(layerLedger),
-    Layer.provide(NodeTransport.layer),
-    Layer.provideMerge(layerShared),
+    Layer.provideMerge(Client.layer),
+    Layer.provide([Journal.layer, NodeTransport.layer]),
     Layer.provide(Layer.succeed(XaseConfig.XaseConfig, config))
   )
 

@@ -2,8 +2,8 @@
  * Decisions as JSON lines: one object a line, in the fields of `Decision`.
  */
 import * as Result from "effect/Result"
-import { CustomDecisionType, type Decision, decisionTypes, isDecision, issuesOf } from "../Decision.ts"
-import type { RecordOptions } from "../Recorder.ts"
+import type { RecordOptions } from "../client/Client.ts"
+import { CustomDecisionType, type Decision, decisionTypes, isDecision, issuesOf } from "../decision/Decision.ts"
 
 /** A decision of a line, with its options. */
 export interface ReadDecision {

@@ -9,15 +9,15 @@ import * as Prompt from "effect/cli/Prompt"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import { describe } from "../OutboxSettings.ts"
 import {
   type Care,
   type ElementState,
   type OutboxStore,
   recordsQueue,
   type StoredElement
-} from "../outbox/OutboxStore.ts"
-import { fromStored } from "../outbox/StoredRecord.ts"
+} from "../outbox/OutboxEngine.ts"
+import { fromStored } from "../outbox/OutboxEntryJson.ts"
+import { describe } from "../settings/OutboxSettings.ts"
 import type { OutboxUnavailable } from "../XaseError.ts"
 import { withOutboxStore, xase } from "./Connection.ts"
 import { CommandFailed, dim, EvidenceWrong, failed, fields, green, json, red, safe, table, yellow } from "./Output.ts"

@@ -3,7 +3,7 @@
  */
 import * as Console from "effect/Console"
 import type * as Effect from "effect/Effect"
-import type { Verdict } from "../verify/Verdict.ts"
+import type { Verdict } from "../evidence/Verdict.ts"
 import { bold, dim, green, red, safe, yellow } from "./Output.ts"
 
 const marks = { valid: green("VALID"), invalid: red("INVALID"), indeterminate: yellow("NOT PROVEN") }

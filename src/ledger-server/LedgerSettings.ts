@@ -5,8 +5,8 @@ import { randomBytes } from "node:crypto"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { isApiKey } from "./ApiKeys.ts"
-import type { FaultSettings } from "./Faults.ts"
+import type { FaultSettings } from "./faults/Faults.ts"
+import { isApiKey } from "./keys/ApiKeys.ts"
 
 /** Options of an embedded ledger. All may be absent. */
 export interface LedgerOptions {

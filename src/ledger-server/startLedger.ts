@@ -3,11 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import type { CreatedKey, CreateKeyOptions, TenantStatus } from "./ApiKeys.ts"
-import type { FaultSettings } from "./Faults.ts"
+import type { FaultSettings } from "./faults/Faults.ts"
+import type { Tampered, Tampering } from "./faults/Tampering.ts"
+import type { CreatedKey, CreateKeyOptions, TenantStatus } from "./keys/ApiKeys.ts"
 import { type Address, LedgerServer } from "./LedgerServer.ts"
 import type { LedgerOptions } from "./LedgerSettings.ts"
-import type { Tampered, Tampering } from "./Tampering.ts"
 
 /** A running ledger. Close it, or declare it with `await using`. */
 export interface RunningLedger extends Address, AsyncDisposable {

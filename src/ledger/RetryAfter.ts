@@ -6,7 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Headers from "effect/http/Headers"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import type { AnswerHeaders } from "../Transport.ts"
+import type { AnswerHeaders } from "./Transport.ts"
 
 /**
  * How long to wait, counted from `now` (epoch milliseconds), in order of precedence:

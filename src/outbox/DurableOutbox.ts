@@ -14,11 +14,11 @@ import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type { DurableSettings } from "../OutboxSettings.ts"
-import * as RecordStore from "../RecordStore.ts"
-import { XaseConfig } from "../XaseConfig.ts"
+import type { DurableSettings } from "../settings/OutboxSettings.ts"
+import { XaseConfig } from "../settings/XaseConfig.ts"
 import { OutboxUnavailable } from "../XaseError.ts"
-import type { OpenOutbox } from "./engines.ts"
+import type { OpenOutbox } from "./OpenOutbox.ts"
+import * as RecordStore from "./RecordStore.ts"
 
 interface Opened {
   readonly outbox: OpenOutbox
@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function* (
 
   // The engines and their drivers log much, at each attempt; what matters is said here, once for each change.
   const open: Effect.Effect<Opened, OutboxUnavailable> = Effect.gen(function* () {
-    const engines = yield* Effect.promise(() => import("./engines.ts"))
+    const engines = yield* Effect.promise(() => import("./OpenOutbox.ts"))
     const own = yield* Scope.fork(scope)
     const outbox = yield* engines.open(settings).pipe(
       Effect.provideService(Logger.CurrentLoggers, new Set()),

@@ -4,8 +4,8 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as RateLimiter from "effect/persistence/RateLimiter"
-import type { RequestCounter } from "../RequestCounter.ts"
-import { unavailable } from "./unavailable.ts"
+import type { RequestCounter } from "./RequestCounter.ts"
+import { unavailable } from "./Unavailable.ts"
 
 /** How long a refusal without a window of its own is learned from. */
 const fallbackWindow = Duration.hours(1)

@@ -3,12 +3,12 @@
  */
 import { NodeHttpClient } from "@effect/platform-node"
 import { Effect, Exit, Layer, Logger, Scope } from "effect"
-import { CurrentObserver } from "../../src/Accounts.ts"
-import type { Decision } from "../../src/Decision.ts"
-import type { Stats } from "../../src/Delivery.ts"
+import { Xase } from "../../src/client/Xase.ts"
+import type { Decision } from "../../src/decision/Decision.ts"
+import type { Stats } from "../../src/delivery/Delivery.ts"
+import { CurrentObserver } from "../../src/delivery/Settlement.ts"
 import { type OutboxOptions, XaseClient, XaseError } from "../../src/promise.ts"
-import { Xase } from "../../src/Xase.ts"
-import type { Options } from "../../src/XaseConfig.ts"
+import type { Options } from "../../src/settings/XaseConfig.ts"
 
 /** How a record settled, in words that both faces know: `delivered` or the code of an error. */
 export interface Seen {

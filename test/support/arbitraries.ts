@@ -2,7 +2,7 @@
  * What properties are tested with: JSON of every shape, decisions of every shape, and ways to spoil them.
  */
 import { Arbitrary, Schema } from "effect"
-import { type Decision, decisionTypes } from "../../src/Decision.ts"
+import { type Decision, decisionTypes } from "../../src/decision/Decision.ts"
 
 /** Options of a property that runs on the same values each time. */
 export const seeded = (runs: number) => ({ arbitrary: { runs, seed: 1 } })

@@ -4,12 +4,12 @@
 
 import { Result } from "effect"
 import { unzipSync } from "fflate"
-import type { Decision } from "../../src/Decision.ts"
-import { hashObject, type JsonObject, recordHash } from "../../src/Evidence.ts"
-import { make as makeRecord } from "../../src/LedgerRecord.ts"
-import * as ProofBundle from "../../src/ledger-server/ProofBundle.ts"
-import * as SigningKey from "../../src/ledger-server/SigningKey.ts"
-import * as Producer from "../../src/Producer.ts"
+import type { Decision } from "../../src/decision/Decision.ts"
+import { make as makeRecord } from "../../src/decision/DecisionRecord.ts"
+import * as Producer from "../../src/decision/Sealer.ts"
+import { hashObject, type JsonObject, recordHash } from "../../src/evidence/LedgerHash.ts"
+import * as ProofBundle from "../../src/ledger-server/proofs/ProofBundle.ts"
+import * as SigningKey from "../../src/ledger-server/proofs/SigningKey.ts"
 import { parseTrustPolicy, type TrustPolicy } from "../../src/verify.ts"
 
 const ledgerKey = SigningKey.make(undefined)

@@ -1,7 +1,7 @@
 /**
  * Records without a decision behind them.
  */
-import type { LedgerRecord } from "../../src/LedgerRecord.ts"
+import type { LedgerRecord } from "../../src/decision/DecisionRecord.ts"
 
 let made = 0
 

@@ -3,12 +3,12 @@
  * ledger is walked in constant memory, and an audit that was interrupted goes on.
  */
 import { rmSync, writeFileSync } from "node:fs"
+import { isObject, parse, text } from "../../evidence/Json.ts"
+import * as LedgerWalk from "../../evidence/LedgerWalk.ts"
+import type { ChainedCommitment } from "../../evidence/ProducerChain.ts"
+import type { ReportedRecord } from "../../evidence/Report.ts"
+import type { Problem, Verdict } from "../../evidence/Verdict.ts"
 import { open as openDatabase, type Row } from "../../sql/Sqlite.ts"
-import { isObject, parse, text } from "../../verify/Json.ts"
-import * as LedgerWalk from "../../verify/LedgerWalk.ts"
-import type { ChainedCommitment } from "../../verify/ProducerChain.ts"
-import type { ReportedRecord } from "../../verify/Report.ts"
-import type { Problem, Verdict } from "../../verify/Verdict.ts"
 
 /** A record with all that the audit found out about it. */
 export interface AuditedRecord {

@@ -4,7 +4,7 @@
  * What it computes is shown beside what the report says. The style follows the reader's colour scheme; everything that comes
  * from data is escaped.
  */
-import type { ReportedRecord, ReportSummary } from "../../verify/Report.ts"
+import type { ReportedRecord, ReportSummary } from "../../evidence/Report.ts"
 
 const escapes: Readonly<Record<string, string>> = {
   "&": "&amp;",

@@ -1,9 +1,9 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as NodeTransport from "../../../src/NodeTransport.ts"
-import type { Transport } from "../../../src/Transport.ts"
-import { layerOver, Xase } from "../../../src/Xase.ts"
+import { layerOver, Xase } from "../../../src/client/Xase.ts"
+import * as NodeTransport from "../../../src/ledger/NodeTransport.ts"
+import type { Transport } from "../../../src/ledger/Transport.ts"
 import type { Loop, Open } from "./Subject.ts"
 import { patience, settings } from "./settings.ts"
 

@@ -8,12 +8,12 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Result from "effect/Result"
 import { XaseClient } from "xase-sdk/promise"
-import * as Journal from "../../../src/Journal.ts"
-import { Ledger } from "../../../src/Ledger.ts"
-import type { LedgerRecord } from "../../../src/LedgerRecord.ts"
-import { Receipt } from "../../../src/Receipt.ts"
-import { CurrentRecorder, layerRecorder, layerShared } from "../../../src/Recorder.ts"
-import * as XaseConfig from "../../../src/XaseConfig.ts"
+import * as Client from "../../../src/client/Client.ts"
+import { Receipt } from "../../../src/contract/Receipt.ts"
+import type { LedgerRecord } from "../../../src/decision/DecisionRecord.ts"
+import * as Journal from "../../../src/delivery/Journal.ts"
+import { Ledger } from "../../../src/ledger/Ledger.ts"
+import * as XaseConfig from "../../../src/settings/XaseConfig.ts"
 import { decision, decisionOf } from "../decision.ts"
 import type { Round } from "../harness/Samples.ts"
 import { apiKey, patience, settings } from "../subjects/settings.ts"
@@ -62,12 +62,12 @@ export const queue = async (depth: number): Promise<Round> => {
     setApiKey: () => Effect.void
   })
   const runtime = ManagedRuntime.make(
-    layerRecorder.pipe(
-      Layer.provide([ledger, Journal.layer, layerShared]),
+    Client.layerOverLedger.pipe(
+      Layer.provide([ledger, Journal.layer]),
       Layer.provide(XaseConfig.layer(settings({ url: "http://127.0.0.1:9", concurrency: 1 })))
     )
   )
-  const { delivery, makeRecord } = await runtime.runPromise(CurrentRecorder)
+  const { delivery, makeRecord } = await runtime.runPromise(Client.Client)
   const made: LedgerRecord = Result.getOrThrow(makeRecord(decision(1), {}, 0, undefined))
   const records = Array.from({ length: depth }, (_, n) => ({ ...made, idempotencyKey: `key-${n}` }))
   globalThis.gc?.()

@@ -8,16 +8,16 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { XaseClient } from "xase-sdk/promise"
-import { write } from "../../../src/CanonicalJson.ts"
-import { Decision, isDecision } from "../../../src/Decision.ts"
-import * as Journal from "../../../src/Journal.ts"
-import { Ledger } from "../../../src/Ledger.ts"
-import * as LedgerRecord from "../../../src/LedgerRecord.ts"
-import { evidenceBytes } from "../../../src/Producer.ts"
-import { CurrentRecorder, layerRecorder, layerShared } from "../../../src/Recorder.ts"
-import * as RuntimeContext from "../../../src/RuntimeContext.ts"
-import { layerService, Xase } from "../../../src/Xase.ts"
-import * as XaseConfig from "../../../src/XaseConfig.ts"
+import * as Client from "../../../src/client/Client.ts"
+import { layerService, Xase } from "../../../src/client/Xase.ts"
+import { Decision, isDecision } from "../../../src/decision/Decision.ts"
+import * as LedgerRecord from "../../../src/decision/DecisionRecord.ts"
+import * as RuntimeContext from "../../../src/decision/RuntimeContext.ts"
+import { evidenceBytes } from "../../../src/decision/Sealer.ts"
+import * as Journal from "../../../src/delivery/Journal.ts"
+import { write } from "../../../src/evidence/CanonicalJson.ts"
+import { Ledger } from "../../../src/ledger/Ledger.ts"
+import * as XaseConfig from "../../../src/settings/XaseConfig.ts"
 import { decision } from "../decision.ts"
 import type { Samples } from "../harness/Samples.ts"
 import { apiKey, settings } from "../subjects/settings.ts"
@@ -44,8 +44,8 @@ const never = Layer.succeed(Ledger, {
 const runtimeOf = (queueMaxSize: number) =>
   ManagedRuntime.make(
     layerService.pipe(
-      Layer.provideMerge(layerRecorder),
-      Layer.provide([never, Journal.layer, layerShared]),
+      Layer.provideMerge(Client.layerOverLedger),
+      Layer.provide([never, Journal.layer]),
       Layer.provide(XaseConfig.layer({ ...settings({ url: "http://127.0.0.1:9", concurrency: 1 }), queueMaxSize }))
     )
   )
@@ -57,7 +57,7 @@ const isBySchema = Schema.is(Decision)
 
 /** Nanoseconds of each step, in interleaved rounds. */
 export const parts = async (rounds: number, calls: number): Promise<ReadonlyArray<Samples>> => {
-  const { delivery } = await runtimeOf(2 * calls * (rounds + 1)).runPromise(CurrentRecorder)
+  const { delivery } = await runtimeOf(2 * calls * (rounds + 1)).runPromise(Client.Client)
   const xase = await runtimeOf(1_000).runPromise(Xase)
   const client = new XaseClient({ apiKey, baseUrl: "http://127.0.0.1:9", queueMaxSize: 1_000, exitHandlers: false })
   let accepted = 0

@@ -3,8 +3,8 @@
  */
 import { zipSync } from "fflate"
 import { LedgerWalk, readBundle, verifyBundle, verifyProducerChain, verifyRecord } from "xase-sdk/verify"
-import { hashObject, recordHash } from "../../../src/Evidence.ts"
-import { sha256Hex } from "../../../src/Sha256.ts"
+import { hashObject, recordHash } from "../../../src/evidence/LedgerHash.ts"
+import { sha256Hex } from "../../../src/evidence/Sha256.ts"
 import { bundleFiles, trust } from "../../support/bundles.ts"
 import { decision } from "../decision.ts"
 import type { Round } from "../harness/Samples.ts"
