@@ -12,7 +12,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -32,7 +32,15 @@ import * as LedgerSearch from "../ledger/LedgerSearch.ts"
 import { Outbox } from "../outbox/MemoryOutbox.ts"
 import { RecordStore } from "../outbox/RecordStore.ts"
 import { XaseConfig } from "../settings/XaseConfig.ts"
-import { type DeliveryError, type FlushTimeout, IdempotencyConflict, QueueClosed, QueueFull } from "../XaseError.ts"
+import {
+  type DeliveryError,
+  type FlushTimeout,
+  IdempotencyConflict,
+  MaxRetriesExceeded,
+  QueueClosed,
+  QueueFull,
+  RequestTimeout
+} from "../XaseError.ts"
 import type * as DeliveryGate from "./DeliveryGate.ts"
 import * as Intake from "./Intake.ts"
 import { Journal } from "./Journal.ts"
@@ -322,8 +330,11 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
         const began = clock.currentTimeMillisUnsafe()
         while (true) {
           yield* Effect.sleep(watchInterval)
-          const oldest = yield* Effect.catch(store.oldest, () => Effect.succeed(began))
-          if (oldest === undefined || oldest > began) return accounts.leaveUpTo(upTo)
+          const oldest = yield* Effect.timeoutOption(store.oldest, oldestTimeout).pipe(
+            Effect.map(Option.getOrElse(() => began)),
+            Effect.catch(() => Effect.succeed(began))
+          )
+          if (oldest === undefined || oldest > began) return accounts.handOverUpTo(upTo)
         }
       })
 
@@ -336,14 +347,29 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
               return Effect.raceFirst(accounts.flush(timeout), watching)
             })
 
+    /** Ends with the client, with the receipt if there is one by then. */
     const deliverUntilStopped = (record: LedgerRecord): Effect.Effect<Receipt, DeliveryError> =>
       Effect.suspend(() => {
-        accounts.enter(record)
-        return settling(record, sealed(record, sender.deliverNow(record), signingRetries), "Interrupted")
-      }).pipe(
-        Effect.uninterruptible,
-        Effect.raceFirst(Effect.andThen(Deferred.await(stopped), Effect.fail(new QueueClosed({ started: true }))))
-      )
+        let settled: Exit.Exit<Receipt, DeliveryError> | undefined
+        const sending = Effect.suspend(() => {
+          accounts.enter(record)
+          return running(record, sealed(record, sender.deliverNow(record), signingRetries), (exit) => {
+            settled = exit
+            accounts.settle(record, outcomeOf(record, exit, "Interrupted"))
+          })
+        })
+        const stopping = Effect.flatMap(
+          Deferred.await(stopped),
+          () => settled ?? Effect.fail(new QueueClosed({ started: true }))
+        )
+        return Effect.raceFirst(Effect.uninterruptible(sending), stopping)
+      })
+
+    const stillUnderWay = new MaxRetriesExceeded({
+      attempts: 1,
+      lastError: new RequestTimeout({ timeout: config.maxRetryAfter }),
+      kept: true
+    })
 
     const receiptOf = (outcome: Outcome.Outcome): Effect.Effect<Receipt, DeliveryError | AcceptError> => {
       switch (outcome._tag) {
@@ -360,6 +386,19 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
       }
     }
 
+    /**
+     * The receipt of the same decision, which is under way. Once it is left to other clients of a durable outbox, sending it
+     * again under its key answers their receipt.
+     */
+    const joinedReceipt = (record: LedgerRecord): Effect.Effect<Receipt, DeliveryError | AcceptError> =>
+      Effect.suspend(() => {
+        const watching = Effect.andThen(watchStore(accounts.lastSequence()), Effect.never)
+        return Effect.raceFirst(accounts.join(record), watching)
+      }).pipe(
+        Effect.timeoutOrElse({ duration: config.maxRetryAfter, orElse: () => Effect.fail(stillUnderWay) }),
+        Effect.flatMap((outcome) => (outcome === undefined ? deliverUntilStopped(record) : receiptOf(outcome)))
+      )
+
     // -- closing
 
     /** Own records settle; then what is in flight, of whomever, leaves the store, while nothing new is taken. */
@@ -368,14 +407,19 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
       if (stored !== undefined) yield* stored.stop
     })
 
+    /** One deadline for storing, settling and stopping together; what is in flight always gets a moment. */
+    const patienceUntil = (deadline: bigint): Duration.Duration =>
+      Duration.max(Duration.nanos(deadline - clock.currentTimeNanosUnsafe()), leastPatience)
+
     const close = yield* Effect.cached(
       Effect.gen(function* () {
         isClosed = true
+        const deadline = clock.currentTimeNanosUnsafe() + Duration.toNanosUnsafe(config.shutdownTimeout)
         if (intake !== undefined) yield* intake.close(config.shutdownTimeout)
         yield* outbox.close
         // The ledger may be back by now; a time that it named itself is kept, though.
         if (sender.closedBecause() === "outage") sender.wake()
-        yield* Effect.ignore(Effect.interruptible(Effect.timeout(settleDown, config.shutdownTimeout)))
+        yield* Effect.ignore(Effect.interruptible(Effect.timeout(settleDown, patienceUntil(deadline))))
         yield* Deferred.done(stopped, Exit.void)
         yield* Fiber.interruptAll(workers)
         if (stored !== undefined) yield* stored.giveBack
@@ -383,7 +427,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
         for (const record of yield* outbox.drain) {
           accounts.settle(record, Outcome.dropped(record, "Shutdown", false))
         }
-        accounts.leaveUpTo(accounts.lastSequence())
+        accounts.handOverUpTo(accounts.lastSequence())
       }).pipe(Effect.uninterruptible)
     )
 
@@ -397,9 +441,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
         Effect.suspend((): Effect.Effect<Receipt, DeliveryError | AcceptError> => {
           const answer = answerAtOnce(record)
           if (answer === undefined) return deliverUntilStopped(record)
-          return Result.isFailure(answer)
-            ? Effect.fail(answer.failure)
-            : Effect.flatMap(accounts.join(record), receiptOf)
+          return Result.isFailure(answer) ? Effect.fail(answer.failure) : joinedReceipt(record)
         }),
       flush,
       stats: () => {
@@ -421,6 +463,12 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
   })
 
 const accepted = Result.succeed("Accepted" as const)
+/** What a close waits at least for records in flight, when storing has used up its time. */
+const leastPatience = Duration.millis(100)
+
+/** A store that answers later than this is asked again. */
+const oldestTimeout = "2 seconds"
+
 /** How often a flush looks whether others have emptied the store. */
 const watchInterval = "100 millis"
 

@@ -12,13 +12,14 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
+import * as Semaphore from "effect/Semaphore"
 import type { LedgerRecord } from "../decision/DecisionRecord.ts"
 import * as Producer from "../decision/Sealer.ts"
 import type * as RecordStore from "../outbox/RecordStore.ts"
 import type { Settings } from "../settings/XaseConfig.ts"
 import {
   type IdempotencyConflict,
-  type OutboxUnavailable,
+  OutboxUnavailable,
   QueueClosed,
   QueueFull,
   type SigningFailed
@@ -44,10 +45,15 @@ export interface Intake {
 interface Waiting {
   readonly record: LedgerRecord
   readonly answer: Deferred.Deferred<void, IntakeError>
+  /** Whether it is accepted, unless the store refuses it. */
+  isEntered: boolean
+  /** Whether the caller has its answer; what the signer or the store says later changes nothing. */
+  isAnswered: boolean
 }
 
 /** A record that is being stored. */
 interface Storing {
+  readonly item: Waiting
   /** Whether it was taken from the store meanwhile, and so is in it. */
   isTaken: boolean
   /** The very same decision, recorded again at the same time: it is safe when this one is. */
@@ -69,7 +75,7 @@ export const make = Effect.fnUntraced(function* (
   accounts: Accounts,
   standingOf: (record: LedgerRecord) => Standing | undefined,
   now: () => number,
-  config: Pick<Settings, "commitments" | "signer" | "queueMaxSize">,
+  config: Pick<Settings, "commitments" | "signer" | "queueMaxSize" | "queuePolicy">,
   isLeftToOthers: boolean
 ): Effect.fn.Return<Intake> {
   const owner: string = globalThis.crypto.randomUUID()
@@ -79,7 +85,9 @@ export const make = Effect.fnUntraced(function* (
   const storing = new Map<string, Storing>()
   /** Keys of records that were refused though they may be in the store: who takes them does not take an own record. */
   const uncertain = new Set<string>()
-  let underWay = 0
+  const room = yield* Semaphore.make(config.queueMaxSize)
+  const unanswered = new Set<Waiting>()
+  let isClosed = false
 
   const startChain = () => {
     const producer = config.commitments ? Producer.make(Producer.fresh(), config.signer) : Producer.silent
@@ -91,10 +99,12 @@ export const make = Effect.fnUntraced(function* (
   }
   let seal = startChain()
 
-  const answered = ({ answer }: Waiting, exit: Exit.Exit<void, IntakeError>): void => {
-    underWay--
-    Deferred.doneUnsafe(answer, exit)
-    if (underWay > 0) return
+  const answered = (item: Waiting, exit: Exit.Exit<void, IntakeError>): void => {
+    if (item.isAnswered) return
+    item.isAnswered = true
+    unanswered.delete(item)
+    Deferred.doneUnsafe(item.answer, exit)
+    if (unanswered.size > 0) return
     for (const waiter of idle) Deferred.doneUnsafe(waiter, Exit.void)
     idle.clear()
   }
@@ -113,13 +123,13 @@ export const make = Effect.fnUntraced(function* (
         return Effect.succeed(false)
       }
       accounts.enter(item.record)
+      item.isEntered = true
       return Effect.matchEffect(seal(item.record), {
-        onSuccess: () => Effect.succeed(true),
+        onSuccess: () => Effect.succeed(!item.isAnswered),
         onFailure: (error) =>
           Effect.sync(() => {
             seal = startChain()
-            accounts.withdraw(item.record)
-            answered(item, Exit.fail(error))
+            refused(item, error)
             return false
           })
       })
@@ -134,15 +144,20 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const accepted = (item: Waiting): void => {
-    if (isLeftToOthers) accounts.leave(item.record)
+    if (item.isAnswered) return
+    const isTaken = storing.get(item.record.idempotencyKey)?.isTaken === true
+    if (!isTaken) accounts.keep(item.record)
+    if (isLeftToOthers) accounts.handOver(item.record)
     settled(item, Exit.void)
   }
 
-  const refused = (item: Waiting, error: OutboxUnavailable): void => {
+  const refused = (item: Waiting, error: OutboxUnavailable | SigningFailed): void => {
+    if (item.isAnswered) return
     const { idempotencyKey } = item.record
     // It was taken from the store meanwhile: it is safe, only the answer got lost.
     if (storing.get(idempotencyKey)?.isTaken === true) return accepted(item)
-    if (error.stored === "perhaps" && uncertain.size < maxUncertain) uncertain.add(idempotencyKey)
+    if (error._tag === "OutboxUnavailable" && error.stored === "perhaps" && uncertain.size < maxUncertain)
+      uncertain.add(idempotencyKey)
     accounts.withdraw(item.record)
     settled(item, Exit.fail(error))
   }
@@ -151,7 +166,7 @@ export const make = Effect.fnUntraced(function* (
     const items = new Map<RecordStore.Stored, Waiting>()
     for (const item of batch) {
       if (!(yield* prepare(item))) continue
-      storing.set(item.record.idempotencyKey, { isTaken: false, twins: [] })
+      storing.set(item.record.idempotencyKey, { item, isTaken: false, twins: [] })
       items.set({ record: item.record, acceptedAt: now(), owner }, item)
     }
     if (items.size === 0) return
@@ -179,34 +194,63 @@ export const make = Effect.fnUntraced(function* (
   )
 
   const untilIdle = Effect.suspend(() => {
-    if (underWay === 0) return Effect.void
+    if (unanswered.size === 0) return Effect.void
     const waiter = Deferred.makeUnsafe<void>()
     idle.add(waiter)
     return Deferred.await(waiter)
   })
 
+  /** By the policy `drop-oldest`, the record that waits longest makes room. */
+  const evictOldest = (): boolean => {
+    if (config.queuePolicy !== "drop-oldest") return false
+    const oldest = Queue.takeUnsafe(waiting)
+    if (oldest === undefined || !Exit.isSuccess(oldest)) return false
+    answered(oldest.value, Exit.fail(new QueueFull({ dropped: true })))
+    return true
+  }
+
+  const storeNow = (record: LedgerRecord): Effect.Effect<void, IntakeError> =>
+    Effect.suspend(() => {
+      if (isClosed) return Effect.fail(new QueueClosed({ started: false }))
+      if (unanswered.size >= config.queueMaxSize && !evictOldest())
+        return Effect.fail(new QueueFull({ dropped: false }))
+      const item = { record, answer: Deferred.makeUnsafe<void, IntakeError>(), isEntered: false, isAnswered: false }
+      unanswered.add(item)
+      Queue.offerUnsafe(waiting, item)
+      return Deferred.await(item.answer)
+    })
+
   return {
-    store: (record) =>
-      Effect.suspend(() => {
-        if (underWay >= config.queueMaxSize) return Effect.fail(new QueueFull({ dropped: false }))
-        underWay++
-        const answer = Deferred.makeUnsafe<void, IntakeError>()
-        Queue.offerUnsafe(waiting, { record, answer })
-        return Deferred.await(answer)
-      }),
+    store: (record) => (config.queuePolicy === "backpressure" ? room.withPermit(storeNow(record)) : storeNow(record)),
     claim: ({ owner: acceptedBy, record }) => {
       const { idempotencyKey } = record
       const isOwn = acceptedBy === owner && !uncertain.delete(idempotencyKey)
-      if (!isOwn) return accounts.adopt(record)
-      const own = storing.get(idempotencyKey)
-      if (own !== undefined) own.isTaken = true
+      const own = isOwn ? storing.get(idempotencyKey) : undefined
+      if (own !== undefined && !own.isTaken) {
+        own.isTaken = true
+        accounts.keep(own.item.record)
+      }
+      if (!isOwn || !accounts.claim(record)) accounts.adopt(record)
     },
-    close: (patience) =>
-      Effect.gen(function* () {
-        yield* Effect.ignore(Effect.interruptible(Effect.timeout(untilIdle, patience)))
-        const closed = Exit.fail(new QueueClosed({ started: false }))
-        for (const item of yield* Queue.clear(waiting)) answered(item, closed)
-        yield* Effect.forkDetach(Fiber.interrupt(loop))
-      })
+    close: Effect.fnUntraced(function* (patience) {
+      yield* Effect.ignore(Effect.interruptible(Effect.timeout(untilIdle, patience)))
+      isClosed = true
+      yield* Queue.clear(waiting)
+      // The signer or the store has not answered for these and may never: their callers get an answer now.
+      for (const item of [...unanswered]) {
+        const isStoring = storing.has(item.record.idempotencyKey)
+        if (item.isEntered) refused(item, notAnswered(store.kind, isStoring ? "perhaps" : "no"))
+        else answered(item, Exit.fail(new QueueClosed({ started: false })))
+      }
+      yield* Effect.forkDetach(Fiber.interrupt(loop))
+    })
   }
 })
+
+const notAnswered = (outbox: string, stored: "no" | "perhaps"): OutboxUnavailable =>
+  new OutboxUnavailable({
+    outbox,
+    problem: "the record was not stored when the client was closed",
+    fix: "Find out what holds up the store or the signer.",
+    stored
+  })

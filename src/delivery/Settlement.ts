@@ -59,15 +59,20 @@ export interface Accounts {
   readonly enter: (record: LedgerRecord) => void
   /** Takes an entry back: the record could not be stored. */
   readonly withdraw: (record: LedgerRecord) => void
-  /** Enters a record that somebody else accepted; gives it back again with {@link Accounts.release}. */
+  /** Notes that an own record is in the durable outbox, where any client of it may deliver it. */
+  readonly keep: (record: LedgerRecord) => void
+  /** Starts the delivery of an own record from the durable outbox; `false` when it is no own record that waits there. */
+  readonly claim: (record: LedgerRecord) => boolean
+  /** Enters a record that another client accepted. */
   readonly adopt: (record: LedgerRecord) => void
+  /** Undoes {@link Accounts.claim} or {@link Accounts.adopt}: the record went back to the durable outbox. */
   readonly release: (record: LedgerRecord) => void
-  /** This client is done with the record: it is stored, and others deliver it. */
-  readonly leave: (record: LedgerRecord) => void
-  /** The same for all own records up to a place that have not settled here. */
-  readonly leaveUpTo: (sequence: number) => void
-  /** Waits for the outcome of the record that is under way with the same key. */
-  readonly join: (record: LedgerRecord) => Effect.Effect<Outcome.Outcome>
+  /** Leaves a kept record to the other clients of the durable outbox. */
+  readonly handOver: (record: LedgerRecord) => void
+  /** The same for all kept records up to a place. Records in flight and records in memory stay this client's own. */
+  readonly handOverUpTo: (sequence: number) => void
+  /** Waits for the outcome of the record that is under way with the same key; `undefined` when it is handed over. */
+  readonly join: (record: LedgerRecord) => Effect.Effect<Outcome.Outcome | undefined>
   readonly settle: (record: LedgerRecord, outcome: Outcome.Outcome) => void
   readonly unsettled: () => number
   /** The place of the record that was entered last. */
@@ -94,8 +99,10 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
   const outcomes = yield* PubSub.sliding<Outcome.Outcome>(outcomesCapacity)
   const keys = KnownKeys.make()
   const flushes = new Set<Flush>()
-  const joins = new Map<string, Deferred.Deferred<Outcome.Outcome>>()
+  const joins = new Map<string, Deferred.Deferred<Outcome.Outcome | undefined>>()
   const dropped = { QueueFull: 0, Shutdown: 0, Interrupted: 0 }
+  /** Own records that wait in the durable outbox, by key; those that this client is delivering are not among them. */
+  const kept = new Map<string, LedgerRecord>()
   let sequence = 0
   let accepted = 0
   let adopted = 0
@@ -145,13 +152,21 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
     }
   }
 
-  const tellJoined = ({ idempotencyKey }: LedgerRecord, outcome: Outcome.Outcome): void => {
+  const tellJoined = ({ idempotencyKey }: LedgerRecord, outcome: Outcome.Outcome | undefined): void => {
     // Looking a fresh key up means hashing it, and hardly ever does anybody wait.
     if (joins.size === 0) return
     const join = joins.get(idempotencyKey)
     if (join === undefined) return
     joins.delete(idempotencyKey)
     Deferred.doneUnsafe(join, Exit.succeed(outcome))
+  }
+
+  const handOver = (record: LedgerRecord): void => {
+    kept.delete(record.idempotencyKey)
+    stored++
+    keys.settled(record)
+    tellJoined(record, undefined)
+    tellFlushes(finishedBy(record))
   }
 
   return {
@@ -167,28 +182,25 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
       keys.forgotten(record)
       tellFlushes(finishedBy(record))
     },
+    keep: (record) => void kept.set(record.idempotencyKey, record),
+    claim: (record) => {
+      const own = kept.get(record.idempotencyKey)
+      if (own === undefined) return false
+      kept.delete(record.idempotencyKey)
+      record.sequence = own.sequence
+      return true
+    },
     adopt: (record) => {
       record.sequence = ofOthers
       adopted++
     },
     release: (record) => {
       if (record.sequence === ofOthers) adopted--
+      else kept.set(record.idempotencyKey, record)
     },
-    leave: (record) => {
-      stored++
-      keys.settled(record)
-      tellFlushes(finishedBy(record))
-    },
-    leaveUpTo: (upTo) => {
-      const flush = [...flushes].find((open) => open.upTo === upTo)
-      const left = upTo >= sequence ? unsettledOwn() : (flush?.remaining ?? 0)
-      stored += left
-      for (const open of flushes) {
-        open.remaining = open.upTo <= upTo ? 0 : open.remaining - left
-        if (open.remaining > 0) continue
-        flushes.delete(open)
-        tellFlushes([open])
-      }
+    handOver,
+    handOverUpTo: (upTo) => {
+      for (const record of [...kept.values()]) if (record.sequence <= upTo) handOver(record)
     },
     settle: (record, outcome) => {
       count(outcome)
@@ -204,7 +216,7 @@ export const make: Effect.Effect<Accounts> = Effect.gen(function* () {
     },
     join: ({ idempotencyKey }) =>
       Effect.suspend(() => {
-        const join = joins.get(idempotencyKey) ?? Deferred.makeUnsafe<Outcome.Outcome>()
+        const join = joins.get(idempotencyKey) ?? Deferred.makeUnsafe<Outcome.Outcome | undefined>()
         joins.set(idempotencyKey, join)
         return Deferred.await(join)
       }),

@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import type { Receipt } from "../contract/Receipt.ts"
 import type { LedgerRecord } from "../decision/DecisionRecord.ts"
 import type { LedgerSearch } from "../ledger/LedgerSearch.ts"
@@ -46,9 +47,6 @@ export interface StoreDelivery {
 
 const done: Disposal = { _tag: "Done" }
 
-/** How often stopping looks whether what is in flight has landed. */
-const stopInterval = "10 millis"
-
 /** How long giving back may take. */
 const giveBackTimeout = "500 millis"
 
@@ -58,8 +56,9 @@ export const start = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Retur
   const clock = yield* Clock.Clock
   const held = new Set<string>()
   let isStopping = false
-  /** Workers that have a record, from taking it to its leaving the store. */
+  /** Workers that have a record, from taking it to its leaving the store; `idle` is open while there are none. */
   let busy = 0
+  const idle = yield* Latch.make(true)
 
   /** A record whose key the ledger may have forgotten is looked up first: sending it blindly could record it twice. */
   const lookUp = (record: LedgerRecord, acceptedAt: number): Effect.Effect<Receipt, DeliveryError> =>
@@ -104,7 +103,7 @@ export const start = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Retur
     const taken = store.next((entry) =>
       Effect.suspend(() => {
         isBusy = true
-        busy++
+        if (++busy === 1) idle.closeUnsafe()
         // Taken while everything stops: it goes back to where it was.
         return isStopping ? Effect.interrupt : Effect.uninterruptible(deliver(entry))
       })
@@ -112,7 +111,7 @@ export const start = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Retur
     return Effect.ensuring(
       taken,
       Effect.sync(() => {
-        if (isBusy) busy--
+        if (isBusy && --busy === 0) idle.openUnsafe()
       })
     )
   })
@@ -123,9 +122,9 @@ export const start = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Retur
   for (let index = 0; index < parts.concurrency; index++) workers.push(yield* Effect.forkDetach(worker))
 
   return {
-    stop: Effect.gen(function* () {
+    stop: Effect.suspend(() => {
       isStopping = true
-      while (busy > 0) yield* Effect.sleep(stopInterval)
+      return idle.await
     }),
     giveBack: Effect.ignore(Effect.interruptible(Effect.timeout(Fiber.interruptAll(workers), giveBackTimeout)))
   }

@@ -91,25 +91,30 @@ export const make = Effect.fnUntraced(function* (
       return Effect.andThen(Deferred.succeed(lost.lost, undefined), Scope.close(lost.scope, Exit.void))
     })
 
+  /** Opening and storing each have a deadline: the caller of `record` waits for both. */
+  const inTime = <A>(effect: Effect.Effect<A, OutboxUnavailable>, stored: "no" | "perhaps") =>
+    Effect.timeoutOrElse(effect, {
+      duration: storeTimeout,
+      orElse: () =>
+        Effect.fail(
+          new OutboxUnavailable({
+            outbox: kind,
+            problem: `it did not answer within ${storeTimeout}`,
+            fix: "Find out what holds it up.",
+            stored
+          })
+        )
+    })
+
   const storeOnce = (
     entries: ReadonlyArray<RecordStore.Stored>,
     onStored: (entry: RecordStore.Stored) => void
   ): Effect.Effect<void, OutboxUnavailable> =>
-    Effect.flatMap(opened, (now) =>
-      now.outbox.store(entries, onStored).pipe(
-        Effect.timeoutOrElse({
-          duration: storeTimeout,
-          orElse: () =>
-            Effect.fail(
-              new OutboxUnavailable({
-                outbox: kind,
-                problem: `it did not answer within ${storeTimeout}`,
-                fix: "Find out what holds it up.",
-                stored: "perhaps"
-              })
-            )
-        }),
-        Effect.tapError(() => (now.outbox.isDamaged() ? giveUp(now) : Effect.void))
+    inTime(opened, "no").pipe(
+      Effect.flatMap((now) =>
+        Effect.tapError(inTime(now.outbox.store(entries, onStored), "perhaps"), () =>
+          now.outbox.isDamaged() ? giveUp(now) : Effect.void
+        )
       )
     )
 

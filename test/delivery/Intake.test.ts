@@ -31,7 +31,12 @@ const unavailable = (stored: "no" | "perhaps") =>
 /** An intake over a store whose calls the test answers, with what was stored so far. */
 const setUp = Effect.fnUntraced(function* (
   storing: (call: number) => StoreCall,
-  config: { readonly signer?: Signer; readonly queueMaxSize?: number; readonly isLeftToOthers?: boolean } = {}
+  config: {
+    readonly signer?: Signer
+    readonly queueMaxSize?: number
+    readonly queuePolicy?: "backpressure" | "drop-newest" | "drop-oldest"
+    readonly isLeftToOthers?: boolean
+  } = {}
 ) {
   const accounts = yield* Accounts.make
   const stored: Array<RecordStore.Stored> = []
@@ -57,7 +62,12 @@ const setUp = Effect.fnUntraced(function* (
       return standing === "new" ? undefined : Exit.void
     },
     () => 5_000,
-    { commitments: true, signer: config.signer, queueMaxSize: config.queueMaxSize ?? 100 },
+    {
+      commitments: true,
+      signer: config.signer,
+      queueMaxSize: config.queueMaxSize ?? 100,
+      queuePolicy: config.queuePolicy ?? "drop-newest"
+    },
     config.isLeftToOthers === true
   )
   return { accounts, batches, intake, stored }
@@ -202,6 +212,49 @@ describe("a store that fails", () => {
 })
 
 describe("what does not fit", () => {
+  it.effect("waits for room under backpressure, all of it in the end", () =>
+    Effect.gen(function* () {
+      const { accounts, intake, stored } = yield* setUp(() => all, { queueMaxSize: 2, queuePolicy: "backpressure" })
+      yield* Effect.forEach([...Array(50).keys()], (n) => intake.store(recordOf(n)), { concurrency: "unbounded" })
+      assert.deepStrictEqual(
+        stored.map(({ record }) => JSON.parse(record.body).input.n),
+        [...Array(50).keys()]
+      )
+      assert.include(accounts.counts(), { accepted: 50 })
+    })
+  )
+
+  it.effect("makes the record that waits longest give way by the policy drop-oldest", () =>
+    Effect.gen(function* () {
+      const { intake } = yield* setUp(() => () => Effect.never, { queueMaxSize: 2, queuePolicy: "drop-oldest" })
+      yield* Effect.forkChild(Effect.exit(intake.store(recordOf(1))))
+      yield* TestClock.adjust("1 second")
+      const second = yield* Effect.forkChild(Effect.flip(intake.store(recordOf(2))))
+      yield* TestClock.adjust("1 second")
+      yield* Effect.forkChild(Effect.exit(intake.store(recordOf(3))))
+      yield* TestClock.adjust("1 second")
+      assert.deepInclude(yield* Fiber.join(second), { _tag: "QueueFull", dropped: true })
+    })
+  )
+
+  it.effect("has an answer when the client closes, though neither store nor signer ever gives one", () =>
+    Effect.gen(function* () {
+      const hanging: Signer = { keyId: "k", sign: () => Effect.never }
+      for (const options of [{}, { signer: hanging }]) {
+        const { accounts, intake } = yield* setUp(() => () => Effect.never, options)
+        const storing = yield* Effect.forkChild(Effect.flip(intake.store(recordOf(1))))
+        yield* TestClock.adjust("1 second")
+        const closing = yield* Effect.forkChild(intake.close(Duration.seconds(2)))
+        yield* TestClock.adjust("2 seconds")
+        yield* Fiber.join(closing)
+        const stored = "signer" in options ? "no" : "perhaps"
+        assert.deepInclude(yield* Fiber.join(storing), { _tag: "OutboxUnavailable", stored })
+        assert.include(accounts.counts(), { accepted: 0 })
+        assert.strictEqual(accounts.unsettled(), 0)
+      }
+    })
+  )
+
   it.effect("is refused when too many wait for the store", () =>
     Effect.gen(function* () {
       const { intake } = yield* setUp(() => () => Effect.never, { queueMaxSize: 2 })
