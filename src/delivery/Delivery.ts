@@ -20,32 +20,30 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as PubSub from "effect/PubSub"
 import * as Result from "effect/Result"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
-import * as Tracer from "effect/Tracer"
 import type { Receipt } from "../contract/Receipt.ts"
 import type { LedgerRecord } from "../decision/DecisionRecord.ts"
-import * as Producer from "../decision/Sealer.ts"
 import { Ledger } from "../ledger/Ledger.ts"
 import * as LedgerSearch from "../ledger/LedgerSearch.ts"
 import { Outbox } from "../outbox/MemoryOutbox.ts"
 import { RecordStore } from "../outbox/RecordStore.ts"
-import { XaseConfig } from "../settings/XaseConfig.ts"
+import { type Settings, XaseConfig } from "../settings/XaseConfig.ts"
 import {
   type DeliveryError,
   type FlushTimeout,
-  IdempotencyConflict,
   MaxRetriesExceeded,
   QueueClosed,
   QueueFull,
   RequestTimeout
 } from "../XaseError.ts"
+import type { AcceptError, Accepting } from "./Acceptance.ts"
+import * as Acceptance from "./Acceptance.ts"
 import type * as DeliveryGate from "./DeliveryGate.ts"
-import * as Intake from "./Intake.ts"
+import * as InFlight from "./InFlight.ts"
 import { Journal } from "./Journal.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Outcome from "./Outcome.ts"
+import * as Sealing from "./Sealing.ts"
 import * as Sender from "./Sender.ts"
 import * as Accounts from "./Settlement.ts"
 import * as StoreDelivery from "./StoreDelivery.ts"
@@ -71,19 +69,10 @@ export interface Stats extends Accounts.Counts {
   readonly closed: boolean
 }
 
-/**
- * What became of a record that was offered without waiting. `Joined`: the very same decision is under way already, with the
- * same key. `Wait`: `accept` would wait, because the outbox is durable, or full under the policy `backpressure`.
- */
-export type Acceptance = "Accepted" | "Joined" | "Wait"
-
-/** Why a record is not accepted. */
-export type AcceptError = Intake.IntakeError
-
 /** See the module. */
 export interface Service {
   /** Takes a record in without waiting. */
-  readonly acceptNow: (record: LedgerRecord) => Result.Result<Acceptance, AcceptError>
+  readonly acceptNow: (record: LedgerRecord) => Result.Result<Acceptance.Acceptance, AcceptError>
   /** Takes a record in: waits until it is stored, or under `backpressure` for room in the order of the calls. */
   readonly accept: (record: LedgerRecord) => Effect.Effect<void, AcceptError>
   /** Sends a record past the outbox and waits for its receipt. */
@@ -105,364 +94,222 @@ export interface Service {
 /** See the module. */
 export class Delivery extends Context.Service<Delivery, Service>()("xase-sdk/Delivery") {}
 
+/** Starts the workers that deliver what waits in memory. */
+const startWorkers = Effect.fnUntraced(function* (
+  outbox: Outbox["Service"],
+  concurrency: number,
+  deliver: (record: LedgerRecord) => Effect.Effect<Receipt, DeliveryError>
+): Effect.fn.Return<ReadonlyArray<Fiber.Fiber<void>>, never, Scope.Scope> {
+  const context = yield* Effect.context<never>()
+  const deliverNext = Effect.flatMap(outbox.take, (record) => {
+    Metrics.queueDepth.updateUnsafe(outbox.size().records, context)
+    return deliver(record)
+  }).pipe(Effect.catchIf(isNotDone, () => Effect.void))
+  const worker = deliverNext.pipe(Effect.uninterruptible, Effect.forever({ disableYield: true }), Effect.ignore)
+  const workers: Array<Fiber.Fiber<void>> = []
+  for (let index = 0; index < concurrency; index++) workers.push(yield* Effect.forkScoped(worker))
+  return workers
+})
+
+/**
+ * Waits until nothing is left in the durable outbox that was there at the beginning, then leaves the own records up to a
+ * place to the clients that delivered them. Ends at once without a durable outbox.
+ */
+const untilStoreIsEmptied = Effect.fnUntraced(function* (
+  store: RecordStore["Service"],
+  settlement: Accounts.Accounts,
+  clock: Clock.Clock,
+  upTo: number
+) {
+  if (store === undefined) return
+  const began = clock.currentTimeMillisUnsafe()
+  while (true) {
+    yield* Effect.sleep(watchInterval)
+    const oldest = yield* Effect.timeoutOption(store.oldest, oldestTimeout).pipe(
+      Effect.map(Option.getOrElse(() => began)),
+      Effect.catch(() => Effect.succeed(began))
+    )
+    if (oldest === undefined || oldest > began) return settlement.handOverUpTo(upTo)
+  }
+})
+
+const receiptOf = (outcome: Outcome.Outcome): Effect.Effect<Receipt, DeliveryError | AcceptError> => {
+  switch (outcome._tag) {
+    case "Delivered":
+      return Effect.succeed(outcome.receipt)
+    case "Failed":
+      return Effect.fail(outcome.error)
+    case "Dropped":
+      return Effect.fail(
+        outcome.reason === "QueueFull"
+          ? new QueueFull({ dropped: true })
+          : new QueueClosed({ started: outcome.started })
+      )
+  }
+}
+
+/** The parts that the calls of a client share. */
+interface Parts {
+  readonly config: Settings
+  readonly settlement: Accounts.Accounts
+  readonly accepting: Accepting
+  readonly inFlight: InFlight.InFlight
+  readonly sealing: Sealing.Sealing
+  readonly sender: Sender.Sender
+  /** Done when nothing may be sent any more. */
+  readonly stopped: Deferred.Deferred<void>
+  /** Leaves to others what they delivered; goes on until it is interrupted. */
+  readonly watchStore: Effect.Effect<never>
+}
+
+/** Sends records whose callers wait, past the outbox. */
+const deliveringNow = (parts: Parts): Service["deliverNow"] => {
+  const { accepting, config, inFlight, sealing, sender, settlement, stopped } = parts
+
+  /** Ends with the client, with the receipt if there is one by then. */
+  const deliverUntilStopped = (record: LedgerRecord): Effect.Effect<Receipt, DeliveryError> =>
+    Effect.suspend(() => {
+      let settled: Exit.Exit<Receipt, DeliveryError> | undefined
+      const sending = Effect.suspend(() => {
+        settlement.enter(record)
+        const delivery = sealing.sealed(record, sender.deliverNow(record), Sealing.signingRetries)
+        return inFlight.run(record, delivery, (exit) => {
+          settled = exit
+          inFlight.settle(record, exit, "Interrupted")
+        })
+      })
+      const stopping = Effect.flatMap(
+        Deferred.await(stopped),
+        () => settled ?? Effect.fail(new QueueClosed({ started: true }))
+      )
+      return Effect.raceFirst(Effect.uninterruptible(sending), stopping)
+    })
+
+  const stillUnderWay = new MaxRetriesExceeded({
+    attempts: 1,
+    lastError: new RequestTimeout({ timeout: config.maxRetryAfter }),
+    kept: true
+  })
+
+  /**
+   * The receipt of the same decision, which is under way. Once it is left to other clients of a durable outbox, sending it
+   * again under its key answers their receipt.
+   */
+  const joinedReceipt = (record: LedgerRecord): Effect.Effect<Receipt, DeliveryError | AcceptError> =>
+    Effect.raceFirst(settlement.join(record), parts.watchStore).pipe(
+      Effect.timeoutOrElse({ duration: config.maxRetryAfter, orElse: () => Effect.fail(stillUnderWay) }),
+      Effect.flatMap((outcome) => (outcome === undefined ? deliverUntilStopped(record) : receiptOf(outcome)))
+    )
+
+  return (record) =>
+    Effect.suspend((): Effect.Effect<Receipt, DeliveryError | AcceptError> => {
+      const answer = accepting.answerAtOnce(record)
+      if (answer === undefined) return deliverUntilStopped(record)
+      return Result.isFailure(answer) ? Effect.fail(answer.failure) : joinedReceipt(record)
+    })
+}
+
+/** What closing stops, beside what the calls share. */
+interface Running {
+  readonly outbox: Outbox["Service"]
+  readonly workers: ReadonlyArray<Fiber.Fiber<void>>
+  readonly stored: StoreDelivery.StoreDelivery | undefined
+  readonly flush: Service["flush"]
+  readonly clock: Clock.Clock
+}
+
+/** Closes in one deadline for storing, settling and stopping together; what is in flight always gets a moment. */
+const closing = (parts: Parts, { clock, flush, outbox, stored, workers }: Running): Effect.Effect<void> => {
+  const { accepting, config, sealing, sender, settlement, stopped } = parts
+
+  /** Own records settle; then what is in flight leaves the store, while nothing new is taken from it. */
+  const settleDown = Effect.andThen(Effect.ignore(flush(config.shutdownTimeout)), stored?.stop ?? Effect.void)
+
+  return Effect.gen(function* () {
+    accepting.close()
+    const deadline = clock.currentTimeNanosUnsafe() + Duration.toNanosUnsafe(config.shutdownTimeout)
+    if (accepting.intake !== undefined) yield* accepting.intake.close(config.shutdownTimeout)
+    yield* outbox.close
+    // The ledger may be back by now; a time that it named itself is kept, though.
+    if (sender.closedBecause() === "outage") sender.wake()
+    const rest = Duration.max(Duration.nanos(deadline - clock.currentTimeNanosUnsafe()), leastPatience)
+    yield* Effect.ignore(Effect.interruptible(Effect.timeout(settleDown, rest)))
+    yield* Deferred.done(stopped, Exit.void)
+    yield* Fiber.interruptAll(workers)
+    if (stored !== undefined) yield* stored.giveBack
+    sealing.end(settlement.counts().accepted)
+    for (const record of yield* outbox.drain) settlement.settle(record, Outcome.dropped(record, "Shutdown", false))
+    settlement.handOverUpTo(settlement.lastSequence())
+  }).pipe(Effect.uninterruptible)
+}
+
 /** Starts delivery in the scope. */
 export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | RecordStore | Journal | Scope.Scope> =
   Effect.gen(function* () {
     const config = yield* XaseConfig
     const outbox = yield* Outbox
     const store = yield* RecordStore
-    const accounts = yield* Accounts.make
-    const sender = yield* Sender.make(accounts)
-    const journal = yield* Journal
-    const start = journal.producer ?? Producer.fresh()
-    const producer = config.commitments ? Producer.make(start, config.signer) : Producer.silent
-    const context = yield* Effect.context<never>()
     const clock = yield* Clock.Clock
-    const turn = yield* Semaphore.make(1)
+    const settlement = yield* Accounts.make
+    const sender = yield* Sender.make(settlement)
+    const accepting = yield* Acceptance.make({ config, outbox, store, settlement, clock })
+    const inFlight = InFlight.make(settlement, accepting.isClosed)
+    const sealing = Sealing.make({ config, journal: yield* Journal, clock, isOnly: store === undefined })
     const stopped = yield* Deferred.make<void>()
+
+    const workers = yield* startWorkers(outbox, config.concurrency, (record) =>
+      inFlight.run(record, sealing.sealed(record, sender.deliver(record), Sealing.signingPatience), (exit) =>
+        inFlight.settle(record, exit, "Shutdown")
+      )
+    )
     const durable = config.outbox.kind === "memory" ? undefined : config.outbox
-    let waiting = 0
-    let joined = 0
-    let inFlight = 0
-    let sealedHere = 0
-    let isClosed = false
-
-    // -- taking records in
-
-    /** What is to be said of a record that is not new. */
-    const standingOf = (record: LedgerRecord): Result.Result<"Joined", IdempotencyConflict> | undefined => {
-      switch (accounts.standingOf(record)) {
-        case "new":
-          return undefined
-        case "conflict":
-          return Result.fail(new IdempotencyConflict({ idempotencyKey: record.idempotencyKey }))
-        case "under way":
-          joined++
-          return joinedAnswer
-      }
-    }
-
-    /** What is to be said of a record before anything is done with it. */
-    const answerAtOnce = (record: LedgerRecord): Result.Result<"Joined", AcceptError> | undefined =>
-      isClosed ? Result.fail(new QueueClosed({ started: false })) : standingOf(record)
-
-    const takeIn = (record: LedgerRecord): Result.Result<Acceptance, AcceptError> => {
-      const answer = answerAtOnce(record)
-      if (answer !== undefined) return answer
-      const offer = outbox.offerNow(record)
-      switch (offer._tag) {
-        case "Closed":
-          return Result.fail(new QueueClosed({ started: false }))
-        case "Full":
-          return config.queuePolicy === "backpressure"
-            ? Result.succeed("Wait")
-            : Result.fail(new QueueFull({ dropped: false }))
-        case "Accepted":
-          accounts.enter(record)
-          for (const evicted of offer.evicted) accounts.settle(evicted, Outcome.dropped(evicted, "QueueFull", false))
-          Metrics.queueDepth.updateUnsafe(outbox.size().records, context)
-          return accepted
-      }
-    }
-
-    const takeInWaiting = (record: LedgerRecord): Effect.Effect<void, AcceptError> =>
-      Effect.suspend(() => {
-        const answer = takeIn(record)
-        if (Result.isFailure(answer)) return Effect.fail(answer.failure)
-        return answer.success === "Wait" ? Effect.andThen(outbox.room, takeInWaiting(record)) : Effect.void
-      })
-
-    // Whoever comes while others wait for room waits behind them.
-    const takeInOrWait: Service["acceptNow"] = (record) => (waiting > 0 ? wait : takeIn(record))
-
-    const acceptInMemory: Service["accept"] = (record) =>
-      Effect.suspend(() => {
-        const answer = takeInOrWait(record)
-        if (Result.isFailure(answer)) return Effect.fail(answer.failure)
-        if (answer.success !== "Wait") return Effect.void
-        waiting++
-        return turn.withPermit(takeInWaiting(record)).pipe(Effect.ensuring(Effect.sync(() => waiting--)))
-      })
-
-    const intake =
-      store === undefined
-        ? undefined
-        : yield* Intake.make(
-            store,
-            accounts,
-            (record) => {
-              const answer = standingOf(record)
-              if (answer === undefined) return undefined
-              return Result.isFailure(answer) ? Exit.fail(answer.failure) : Exit.void
-            },
-            () => clock.currentTimeMillisUnsafe(),
-            config,
-            durable?.deliver === false
-          )
-
-    const acceptStored =
-      ({ store }: Intake.Intake): Service["accept"] =>
-      (record) =>
-        Effect.suspend((): Effect.Effect<void, AcceptError> => {
-          if (isClosed) return Effect.fail(new QueueClosed({ started: false }))
-          return durable?.onUnavailable === "memory"
-            ? Effect.catchTag(store(record), "OutboxUnavailable", () => acceptInMemory(record))
-            : store(record)
-        })
-
-    const accept = intake === undefined ? acceptInMemory : acceptStored(intake)
-    const acceptNow: Service["acceptNow"] = intake === undefined ? takeInOrWait : () => wait
-
-    // -- sending
-
-    /** Makes a span for the delivery, linked to the one that recorded, unless nobody would see it. */
-    const traced = <A, E>(record: LedgerRecord, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.withFiber((fiber) =>
-        (fiber.cache.tracer ?? Tracer.nativeTracer) === Tracer.nativeTracer
-          ? effect
-          : Effect.withSpan(effect, "xase.deliver", {
-              kind: "client",
-              root: true,
-              links: record.span === undefined ? [] : [{ span: record.span, attributes: {} }],
-              attributes: { "xase.policy": record.policy, "xase.idempotency_key": record.idempotencyKey }
-            })
-      )
-
-    const outcomeOf = (
-      record: LedgerRecord,
-      exit: Exit.Exit<Receipt, DeliveryError>,
-      reason: Outcome.DropReason
-    ): Outcome.Outcome => {
-      if (Exit.isSuccess(exit)) return Outcome.delivered(record, exit.value)
-      const error = Cause.findErrorOption(exit.cause)
-      return Option.isSome(error)
-        ? Outcome.failed(record, error.value)
-        : Outcome.dropped(record, isClosed ? "Shutdown" : reason, true)
-    }
-
-    /** Runs a delivery, which alone can be interrupted, to its end. */
-    const running = (
-      record: LedgerRecord,
-      delivery: Effect.Effect<Receipt, DeliveryError>,
-      ended: (exit: Exit.Exit<Receipt, DeliveryError>) => void
-    ): Effect.Effect<Receipt, DeliveryError> =>
-      Effect.suspend(() => {
-        inFlight++
-        return Effect.interruptible(traced(record, Effect.trackDuration(delivery, Metrics.deliveryTime)))
-      }).pipe(
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            inFlight--
-            ended(exit)
-          })
-        )
-      )
-
-    /** However a delivery from memory ends, the record is settled. */
-    const settling = (
-      record: LedgerRecord,
-      delivery: Effect.Effect<Receipt, DeliveryError>,
-      reason: Outcome.DropReason
-    ): Effect.Effect<Receipt, DeliveryError> =>
-      running(record, delivery, (exit) => accounts.settle(record, outcomeOf(record, exit, reason)))
-
-    /** Notes what is sent and what came back, where there is a journal. */
-    const journaled = (
-      record: LedgerRecord,
-      delivery: Effect.Effect<Receipt, DeliveryError>
-    ): Effect.Effect<Receipt, DeliveryError> => {
-      if (config.journal === undefined) return delivery
-      journal.sent(record, clock.currentTimeMillisUnsafe(), start.producer)
-      return Effect.tap(delivery, (receipt) =>
-        Effect.sync(() => journal.received(record, receipt, clock.currentTimeMillisUnsafe()))
-      )
-    }
-
-    /** Seals the record, now, and sends it when its signature is there. */
-    const sealed = (
-      record: LedgerRecord,
-      delivery: Effect.Effect<Receipt, DeliveryError>,
-      patience: Schedule.Schedule<unknown>
-    ): Effect.Effect<Receipt, DeliveryError> => {
-      // Next to a durable outbox, whose records have a chain of their own, only those that go through memory count.
-      const isCounted = store === undefined || record.draft === undefined
-      const signing = producer.seal(record, isCounted ? record.sequence : ++sealedHere)
-      if (signing === undefined) return journaled(record, delivery)
-      const warned = Effect.tapError(signing, (error) => Effect.logWarning(`xase: ${error.message}`))
-      return Effect.andThen(
-        Effect.catch(warned, () => Effect.retry(signing, patience)),
-        Effect.suspend(() => journaled(record, delivery))
-      )
-    }
-
-    const deliverNext = Effect.flatMap(outbox.take, (record) => {
-      Metrics.queueDepth.updateUnsafe(outbox.size().records, context)
-      return settling(record, sealed(record, sender.deliver(record), signingPatience), "Shutdown")
-    }).pipe(Effect.catchIf(isNotDone, () => Effect.void))
-
-    const worker = deliverNext.pipe(Effect.uninterruptible, Effect.forever({ disableYield: true }), Effect.ignore)
-
-    const workers: Array<Fiber.Fiber<void>> = []
-    for (let index = 0; index < config.concurrency; index++) workers.push(yield* Effect.forkScoped(worker))
-
     const stored =
-      store === undefined || intake === undefined || durable?.deliver !== true
+      store === undefined || accepting.intake === undefined || durable?.deliver !== true
         ? undefined
         : yield* StoreDelivery.start({
             store,
-            accounts,
+            accounts: settlement,
             search: LedgerSearch.make(yield* Ledger, config.baseUrl),
             concurrency: config.concurrency,
             idempotencyWindow: durable.idempotencyWindow,
-            claim: intake.claim,
-            send: (record) => journaled(record, sender.deliver(record)),
-            running,
-            settle: (record, exit) => accounts.settle(record, outcomeOf(record, exit, "Shutdown"))
+            claim: accepting.intake.claim,
+            send: (record) => sealing.journaled(record, sender.deliver(record)),
+            running: inFlight.run,
+            settle: (record, exit) => inFlight.settle(record, exit, "Shutdown")
           })
 
-    /**
-     * Resolves a flush for records that others of the same outbox have delivered: when nothing is left in the store that
-     * was there when the flush began.
-     */
-    const watchStore = (upTo: number): Effect.Effect<void> =>
-      Effect.gen(function* () {
-        if (store === undefined) return
-        const began = clock.currentTimeMillisUnsafe()
-        while (true) {
-          yield* Effect.sleep(watchInterval)
-          const oldest = yield* Effect.timeoutOption(store.oldest, oldestTimeout).pipe(
-            Effect.map(Option.getOrElse(() => began)),
-            Effect.catch(() => Effect.succeed(began))
-          )
-          if (oldest === undefined || oldest > began) return accounts.handOverUpTo(upTo)
-        }
-      })
-
-    const flush: Service["flush"] =
-      store === undefined
-        ? accounts.flush
-        : (timeout) =>
-            Effect.suspend(() => {
-              const watching = Effect.andThen(watchStore(accounts.lastSequence()), Effect.never)
-              return Effect.raceFirst(accounts.flush(timeout), watching)
-            })
-
-    /** Ends with the client, with the receipt if there is one by then. */
-    const deliverUntilStopped = (record: LedgerRecord): Effect.Effect<Receipt, DeliveryError> =>
-      Effect.suspend(() => {
-        let settled: Exit.Exit<Receipt, DeliveryError> | undefined
-        const sending = Effect.suspend(() => {
-          accounts.enter(record)
-          return running(record, sealed(record, sender.deliverNow(record), signingRetries), (exit) => {
-            settled = exit
-            accounts.settle(record, outcomeOf(record, exit, "Interrupted"))
-          })
-        })
-        const stopping = Effect.flatMap(
-          Deferred.await(stopped),
-          () => settled ?? Effect.fail(new QueueClosed({ started: true }))
-        )
-        return Effect.raceFirst(Effect.uninterruptible(sending), stopping)
-      })
-
-    const stillUnderWay = new MaxRetriesExceeded({
-      attempts: 1,
-      lastError: new RequestTimeout({ timeout: config.maxRetryAfter }),
-      kept: true
-    })
-
-    const receiptOf = (outcome: Outcome.Outcome): Effect.Effect<Receipt, DeliveryError | AcceptError> => {
-      switch (outcome._tag) {
-        case "Delivered":
-          return Effect.succeed(outcome.receipt)
-        case "Failed":
-          return Effect.fail(outcome.error)
-        case "Dropped":
-          return Effect.fail(
-            outcome.reason === "QueueFull"
-              ? new QueueFull({ dropped: true })
-              : new QueueClosed({ started: outcome.started })
-          )
-      }
-    }
-
-    /**
-     * The receipt of the same decision, which is under way. Once it is left to other clients of a durable outbox, sending it
-     * again under its key answers their receipt.
-     */
-    const joinedReceipt = (record: LedgerRecord): Effect.Effect<Receipt, DeliveryError | AcceptError> =>
-      Effect.suspend(() => {
-        const watching = Effect.andThen(watchStore(accounts.lastSequence()), Effect.never)
-        return Effect.raceFirst(accounts.join(record), watching)
-      }).pipe(
-        Effect.timeoutOrElse({ duration: config.maxRetryAfter, orElse: () => Effect.fail(stillUnderWay) }),
-        Effect.flatMap((outcome) => (outcome === undefined ? deliverUntilStopped(record) : receiptOf(outcome)))
-      )
-
-    // -- closing
-
-    /** Own records settle; then what is in flight, of whomever, leaves the store, while nothing new is taken. */
-    const settleDown = Effect.gen(function* () {
-      yield* Effect.ignore(flush(config.shutdownTimeout))
-      if (stored !== undefined) yield* stored.stop
-    })
-
-    /** One deadline for storing, settling and stopping together; what is in flight always gets a moment. */
-    const patienceUntil = (deadline: bigint): Duration.Duration =>
-      Duration.max(Duration.nanos(deadline - clock.currentTimeNanosUnsafe()), leastPatience)
-
-    const close = yield* Effect.cached(
-      Effect.gen(function* () {
-        isClosed = true
-        const deadline = clock.currentTimeNanosUnsafe() + Duration.toNanosUnsafe(config.shutdownTimeout)
-        if (intake !== undefined) yield* intake.close(config.shutdownTimeout)
-        yield* outbox.close
-        // The ledger may be back by now; a time that it named itself is kept, though.
-        if (sender.closedBecause() === "outage") sender.wake()
-        yield* Effect.ignore(Effect.interruptible(Effect.timeout(settleDown, patienceUntil(deadline))))
-        yield* Deferred.done(stopped, Exit.void)
-        yield* Fiber.interruptAll(workers)
-        if (stored !== undefined) yield* stored.giveBack
-        journal.ended(start.sequence + (store === undefined ? accounts.counts().accepted : sealedHere))
-        for (const record of yield* outbox.drain) {
-          accounts.settle(record, Outcome.dropped(record, "Shutdown", false))
-        }
-        accounts.handOverUpTo(accounts.lastSequence())
-      }).pipe(Effect.uninterruptible)
+    const watchStore = Effect.suspend(() =>
+      Effect.andThen(untilStoreIsEmptied(store, settlement, clock, settlement.lastSequence()), Effect.never)
     )
+    const flush: Service["flush"] =
+      store === undefined ? settlement.flush : (timeout) => Effect.raceFirst(settlement.flush(timeout), watchStore)
 
+    const parts: Parts = { config, settlement, accepting, inFlight, sealing, sender, stopped, watchStore }
+    const close = yield* Effect.cached(closing(parts, { outbox, workers, stored, flush, clock }))
     // Registered after the workers, so that it runs while they are alive.
     yield* Effect.addFinalizer(() => close)
 
     return {
-      acceptNow,
-      accept,
-      deliverNow: (record) =>
-        Effect.suspend((): Effect.Effect<Receipt, DeliveryError | AcceptError> => {
-          const answer = answerAtOnce(record)
-          if (answer === undefined) return deliverUntilStopped(record)
-          return Result.isFailure(answer) ? Effect.fail(answer.failure) : joinedReceipt(record)
-        }),
+      acceptNow: accepting.acceptNow,
+      accept: accepting.accept,
+      deliverNow: deliveringNow(parts),
       flush,
-      stats: () => {
-        return {
-          ...accounts.counts(),
-          pending: accounts.unsettled() - inFlight,
-          inFlight,
-          pendingBytes: outbox.size().bytes,
-          joined,
-          retries: sender.retries(),
-          state: sender.closedBecause() ?? "flowing",
-          closed: isClosed
-        }
-      },
-      outcomes: accounts.outcomes,
+      stats: () => ({
+        ...settlement.counts(),
+        pending: settlement.unsettled() - inFlight.count(),
+        inFlight: inFlight.count(),
+        pendingBytes: outbox.size().bytes,
+        joined: accepting.joined(),
+        retries: sender.retries(),
+        state: sender.closedBecause() ?? "flowing",
+        closed: accepting.isClosed()
+      }),
+      outcomes: settlement.outcomes,
       close,
       wake: Effect.sync(sender.wake)
     }
   })
 
-const accepted = Result.succeed("Accepted" as const)
 /** What a close waits at least for records in flight, when storing has used up its time. */
 const leastPatience = Duration.millis(100)
 
@@ -471,15 +318,6 @@ const oldestTimeout = "2 seconds"
 
 /** How often a flush looks whether others have emptied the store. */
 const watchInterval = "100 millis"
-
-const joinedAnswer = Result.succeed("Joined" as const)
-const wait = Result.succeed("Wait" as const)
-
-/** A key store that is away is waited for like a ledger that is: the record keeps its place. */
-const signingPatience = Schedule.min([Schedule.exponential("100 millis", 3), Schedule.spaced("30 seconds")])
-
-/** Whoever waits for a receipt waits for three more attempts. */
-const signingRetries = Schedule.exponential("100 millis", 3).pipe(Schedule.upTo({ times: 3 }))
 
 const isNotDone = (error: DeliveryError | Cause.Done): error is DeliveryError => !Cause.isDone(error)
 
