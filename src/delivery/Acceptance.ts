@@ -153,18 +153,18 @@ export const make = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Return
   if (store === undefined || config.outbox.kind === "memory") return { ...memory, ...common, intake: undefined }
 
   const { deliver, onUnavailable } = config.outbox
-  const intake = yield* Intake.make(
+  const intake = yield* Intake.make({
     store,
     settlement,
-    (record) => {
+    standingOf: (record) => {
       const answer = duplicates.answerFor(record)
       if (answer === undefined) return undefined
       return Result.isFailure(answer) ? Exit.fail(answer.failure) : Exit.void
     },
-    () => clock.currentTimeMillisUnsafe(),
+    now: () => clock.currentTimeMillisUnsafe(),
     config,
-    !deliver
-  )
+    isLeftToOthers: !deliver
+  })
   return {
     ...common,
     intake,

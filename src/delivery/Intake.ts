@@ -10,6 +10,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
@@ -63,125 +64,191 @@ interface Storing {
 /** How many records share a commit. */
 const batchSize = 256
 
-/** Whoever waits for a record to be stored waits for three more attempts of the signer. */
+/** A caller of `record` waits for three more attempts of the signer. */
 const signingRetries = Schedule.exponential("100 millis", 3).pipe(Schedule.upTo({ times: 3 }))
 
 /** How many keys of records with an unknown fate are remembered. */
 const maxUncertain = 10_000
 
-/** An intake into `store`; `standingOf` answers for records that are not new. */
-export const make = Effect.fnUntraced(function* (
-  store: RecordStore.Service,
-  accounts: Accounts,
-  standingOf: (record: LedgerRecord) => Standing | undefined,
-  now: () => number,
-  config: Pick<Settings, "commitments" | "signer" | "queueMaxSize" | "queuePolicy">,
-  isLeftToOthers: boolean
-): Effect.fn.Return<Intake> {
-  const owner: string = globalThis.crypto.randomUUID()
-  const waiting = yield* Queue.unbounded<Waiting, never>()
-  const idle = new Set<Deferred.Deferred<void>>()
-  /** By idempotency key. */
-  const storing = new Map<string, Storing>()
-  /** Keys of records that were refused though they may be in the store: who takes them does not take an own record. */
-  const uncertain = new Set<string>()
-  const room = yield* Semaphore.make(config.queueMaxSize)
-  const unanswered = new Set<Waiting>()
-  let isClosed = false
+/** What an intake depends on. */
+export interface Parts {
+  readonly store: RecordStore.Service
+  readonly settlement: Accounts
+  /** The answer for a record that is not new; `undefined` for a new one. */
+  readonly standingOf: (record: LedgerRecord) => Standing | undefined
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  readonly config: Pick<Settings, "commitments" | "signer" | "queueMaxSize" | "queuePolicy">
+  /** Whether other clients deliver all records of the store. */
+  readonly isLeftToOthers: boolean
+}
 
-  const startChain = () => {
-    const producer = config.commitments ? Producer.make(Producer.fresh(), config.signer) : Producer.silent
+/** Seals records into one chain, or into a new one after `restart`. */
+const chainsOf = ({ commitments, signer }: Parts["config"]) => {
+  const begin = () => {
+    const producer = commitments ? Producer.make(Producer.fresh(), signer) : Producer.silent
     let sequence = 0
     return (record: LedgerRecord): Effect.Effect<void, SigningFailed> => {
       const signing = producer.seal(record, ++sequence)
       return signing === undefined ? Effect.void : Effect.retry(signing, signingRetries)
     }
   }
-  let seal = startChain()
-
-  const answered = (item: Waiting, exit: Exit.Exit<void, IntakeError>): void => {
-    if (item.isAnswered) return
-    item.isAnswered = true
-    unanswered.delete(item)
-    Deferred.doneUnsafe(item.answer, exit)
-    if (unanswered.size > 0) return
-    for (const waiter of idle) Deferred.doneUnsafe(waiter, Exit.void)
-    idle.clear()
+  let current = begin()
+  return {
+    seal: (record: LedgerRecord) => current(record),
+    restart: () => {
+      current = begin()
+    }
   }
+}
 
-  /** Enters and seals a record, or answers why not. */
-  const prepare = (item: Waiting): Effect.Effect<boolean> =>
-    Effect.suspend(() => {
-      const standing = standingOf(item.record)
-      const twin = storing.get(item.record.idempotencyKey)
-      if (standing !== undefined && Exit.isSuccess(standing) && twin !== undefined) {
-        twin.twins.push(item)
-        return Effect.succeed(false)
-      }
-      if (standing !== undefined) {
-        answered(item, standing)
-        return Effect.succeed(false)
-      }
-      accounts.enter(item.record)
-      item.isEntered = true
-      return Effect.matchEffect(seal(item.record), {
-        onSuccess: () => Effect.succeed(!item.isAnswered),
-        onFailure: (error) =>
-          Effect.sync(() => {
-            seal = startChain()
-            refused(item, error)
-            return false
-          })
-      })
-    })
+/** Callers without an answer, and those who wait until there are none. */
+const makeAnswers = () => {
+  const unanswered = new Set<Waiting>()
+  const idle = Latch.makeUnsafe(true)
+  return {
+    unanswered,
+    untilIdle: idle.await,
+    /** Registers a caller. */
+    expect: (record: LedgerRecord): Waiting => {
+      const item: Waiting = { record, answer: Deferred.makeUnsafe(), isEntered: false, isAnswered: false }
+      unanswered.add(item)
+      idle.closeUnsafe()
+      return item
+    },
+    give: (item: Waiting, exit: Exit.Exit<void, IntakeError>): void => {
+      if (item.isAnswered) return
+      item.isAnswered = true
+      unanswered.delete(item)
+      Deferred.doneUnsafe(item.answer, exit)
+      if (unanswered.size === 0) idle.openUnsafe()
+    }
+  }
+}
+type Answers = ReturnType<typeof makeAnswers>
+
+/** What becomes of records that are being stored: accepted, refused, or taken from the store before its answer came. */
+const makeFates = ({ isLeftToOthers, settlement }: Parts, answers: Answers) => {
+  /** By idempotency key. */
+  const storing = new Map<string, Storing>()
+  /** Keys of records that were refused though the store may have them: taken from it, they are not this client's own. */
+  const uncertain = new Set<string>()
 
   /** The record, and with it its twins, is stored or not. */
   const settled = (item: Waiting, exit: Exit.Exit<void, IntakeError>): void => {
-    const { idempotencyKey } = item.record
-    const { twins } = storing.get(idempotencyKey) ?? { twins: [] }
-    storing.delete(idempotencyKey)
-    for (const each of [item, ...twins]) answered(each, exit)
+    const { twins } = storing.get(item.record.idempotencyKey) ?? { twins: [] }
+    storing.delete(item.record.idempotencyKey)
+    for (const each of [item, ...twins]) answers.give(each, exit)
   }
 
   const accepted = (item: Waiting): void => {
     if (item.isAnswered) return
     const isTaken = storing.get(item.record.idempotencyKey)?.isTaken === true
-    if (!isTaken) accounts.keep(item.record)
-    if (isLeftToOthers) accounts.handOver(item.record)
+    if (!isTaken) settlement.keep(item.record)
+    if (isLeftToOthers) settlement.handOver(item.record)
     settled(item, Exit.void)
   }
 
-  const refused = (item: Waiting, error: OutboxUnavailable | SigningFailed): void => {
-    if (item.isAnswered) return
-    const { idempotencyKey } = item.record
-    // It was taken from the store meanwhile: it is safe, only the answer got lost.
-    if (storing.get(idempotencyKey)?.isTaken === true) return accepted(item)
-    if (error._tag === "OutboxUnavailable" && error.stored === "perhaps" && uncertain.size < maxUncertain)
-      uncertain.add(idempotencyKey)
-    accounts.withdraw(item.record)
-    settled(item, Exit.fail(error))
+  return {
+    storing,
+    accepted,
+    refused: (item: Waiting, error: OutboxUnavailable | SigningFailed): void => {
+      if (item.isAnswered) return
+      const { idempotencyKey } = item.record
+      // It was taken from the store meanwhile: it is safe, only the answer got lost.
+      if (storing.get(idempotencyKey)?.isTaken === true) return accepted(item)
+      const isUncertain = error._tag === "OutboxUnavailable" && error.stored === "perhaps"
+      if (isUncertain && uncertain.size < maxUncertain) uncertain.add(idempotencyKey)
+      settlement.withdraw(item.record)
+      settled(item, Exit.fail(error))
+    },
+    /** Whether a record that was taken from the store is this client's own, and waited there. */
+    claimOwn: (record: LedgerRecord): boolean => {
+      if (uncertain.delete(record.idempotencyKey)) return false
+      const own = storing.get(record.idempotencyKey)
+      if (own !== undefined && !own.isTaken) {
+        own.isTaken = true
+        settlement.keep(own.item.record)
+      }
+      return settlement.claim(record)
+    }
   }
+}
+
+/** Answers every caller whom neither signer nor store has answered by the time of closing. */
+const answerTheRest = (kind: string, answers: Answers, fates: ReturnType<typeof makeFates>): void => {
+  for (const item of [...answers.unanswered]) {
+    const isStoring = fates.storing.has(item.record.idempotencyKey)
+    if (item.isEntered) fates.refused(item, notAnswered(kind, isStoring ? "perhaps" : "no"))
+    else answers.give(item, Exit.fail(new QueueClosed({ started: false })))
+  }
+}
+
+/** Enters and seals a record; `false` when it is answered already and must not be stored. */
+const preparing =
+  (
+    { settlement, standingOf }: Parts,
+    chains: ReturnType<typeof chainsOf>,
+    answers: Answers,
+    fates: ReturnType<typeof makeFates>
+  ) =>
+  (item: Waiting): Effect.Effect<boolean> =>
+    Effect.suspend(() => {
+      const standing = standingOf(item.record)
+      const twin = fates.storing.get(item.record.idempotencyKey)
+      if (standing !== undefined && Exit.isSuccess(standing) && twin !== undefined) {
+        twin.twins.push(item)
+        return Effect.succeed(false)
+      }
+      if (standing !== undefined) {
+        answers.give(item, standing)
+        return Effect.succeed(false)
+      }
+      settlement.enter(item.record)
+      item.isEntered = true
+      return Effect.matchEffect(chains.seal(item.record), {
+        onSuccess: () => Effect.succeed(!item.isAnswered),
+        onFailure: (error) =>
+          Effect.sync(() => {
+            chains.restart()
+            fates.refused(item, error)
+            return false
+          })
+      })
+    })
+
+/** An intake into a store, with the fiber that stores. */
+export const make = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Return<Intake> {
+  const { config, now, settlement, store } = parts
+  const owner: string = globalThis.crypto.randomUUID()
+  const waiting = yield* Queue.unbounded<Waiting, never>()
+  const room = yield* Semaphore.make(config.queueMaxSize)
+  const answers = makeAnswers()
+  const fates = makeFates(parts, answers)
+  const chains = chainsOf(config)
+  const prepare = preparing(parts, chains, answers, fates)
+  let isClosed = false
 
   const storeBatch = Effect.fnUntraced(function* (batch: ReadonlyArray<Waiting>) {
     const items = new Map<RecordStore.Stored, Waiting>()
     for (const item of batch) {
-      if (!(yield* prepare(item))) continue
-      storing.set(item.record.idempotencyKey, { item, isTaken: false, twins: [] })
+      if (item.isAnswered || !(yield* prepare(item))) continue
+      fates.storing.set(item.record.idempotencyKey, { item, isTaken: false, twins: [] })
       items.set({ record: item.record, acceptedAt: now(), owner }, item)
     }
     if (items.size === 0) return
-    const told = (entry: RecordStore.Stored): void => {
+    const onStored = (entry: RecordStore.Stored): void => {
       const item = items.get(entry)
       if (item === undefined) return
       items.delete(entry)
-      accepted(item)
+      fates.accepted(item)
     }
-    const exit = yield* Effect.exit(store.store([...items.keys()], told))
+    const exit = yield* Effect.exit(store.store([...items.keys()], onStored))
     if (Exit.isSuccess(exit)) return
-    seal = startChain()
+    chains.restart()
     yield* Effect.catch(exit, (error) =>
       Effect.sync(() => {
-        for (const item of items.values()) refused(item, error)
+        for (const item of items.values()) fates.refused(item, error)
       })
     )
   })
@@ -193,29 +260,22 @@ export const make = Effect.fnUntraced(function* (
     Effect.forkDetach
   )
 
-  const untilIdle = Effect.suspend(() => {
-    if (unanswered.size === 0) return Effect.void
-    const waiter = Deferred.makeUnsafe<void>()
-    idle.add(waiter)
-    return Deferred.await(waiter)
-  })
-
   /** By the policy `drop-oldest`, the record that waits longest makes room. */
   const evictOldest = (): boolean => {
     if (config.queuePolicy !== "drop-oldest") return false
     const oldest = Queue.takeUnsafe(waiting)
     if (oldest === undefined || !Exit.isSuccess(oldest)) return false
-    answered(oldest.value, Exit.fail(new QueueFull({ dropped: true })))
+    answers.give(oldest.value, Exit.fail(new QueueFull({ dropped: true })))
     return true
   }
 
   const storeNow = (record: LedgerRecord): Effect.Effect<void, IntakeError> =>
     Effect.suspend(() => {
       if (isClosed) return Effect.fail(new QueueClosed({ started: false }))
-      if (unanswered.size >= config.queueMaxSize && !evictOldest())
+      if (answers.unanswered.size >= config.queueMaxSize && !evictOldest()) {
         return Effect.fail(new QueueFull({ dropped: false }))
-      const item = { record, answer: Deferred.makeUnsafe<void, IntakeError>(), isEntered: false, isAnswered: false }
-      unanswered.add(item)
+      }
+      const item = answers.expect(record)
       Queue.offerUnsafe(waiting, item)
       return Deferred.await(item.answer)
     })
@@ -223,25 +283,13 @@ export const make = Effect.fnUntraced(function* (
   return {
     store: (record) => (config.queuePolicy === "backpressure" ? room.withPermit(storeNow(record)) : storeNow(record)),
     claim: ({ owner: acceptedBy, record }) => {
-      const { idempotencyKey } = record
-      const isOwn = acceptedBy === owner && !uncertain.delete(idempotencyKey)
-      const own = isOwn ? storing.get(idempotencyKey) : undefined
-      if (own !== undefined && !own.isTaken) {
-        own.isTaken = true
-        accounts.keep(own.item.record)
-      }
-      if (!isOwn || !accounts.claim(record)) accounts.adopt(record)
+      if (acceptedBy !== owner || !fates.claimOwn(record)) settlement.adopt(record)
     },
     close: Effect.fnUntraced(function* (patience) {
-      yield* Effect.ignore(Effect.interruptible(Effect.timeout(untilIdle, patience)))
+      yield* Effect.ignore(Effect.interruptible(Effect.timeout(answers.untilIdle, patience)))
       isClosed = true
       yield* Queue.clear(waiting)
-      // The signer or the store has not answered for these and may never: their callers get an answer now.
-      for (const item of [...unanswered]) {
-        const isStoring = storing.has(item.record.idempotencyKey)
-        if (item.isEntered) refused(item, notAnswered(store.kind, isStoring ? "perhaps" : "no"))
-        else answered(item, Exit.fail(new QueueClosed({ started: false })))
-      }
+      answerTheRest(store.kind, answers, fates)
       yield* Effect.forkDetach(Fiber.interrupt(loop))
     })
   }

@@ -54,22 +54,19 @@ const setUp = Effect.fnUntraced(function* (
     oldest: Effect.undefined,
     counter: { take: () => Effect.never, pause: () => Effect.never }
   }
-  const intake = yield* Intake.make(
+  const intake = yield* Intake.make({
     store,
-    accounts,
-    (record) => {
-      const standing = accounts.standingOf(record)
-      return standing === "new" ? undefined : Exit.void
-    },
-    () => 5_000,
-    {
+    settlement: accounts,
+    standingOf: (record) => (accounts.standingOf(record) === "new" ? undefined : Exit.void),
+    now: () => 5_000,
+    config: {
       commitments: true,
       signer: config.signer,
       queueMaxSize: config.queueMaxSize ?? 100,
       queuePolicy: config.queuePolicy ?? "drop-newest"
     },
-    config.isLeftToOthers === true
-  )
+    isLeftToOthers: config.isLeftToOthers === true
+  })
   return { accounts, batches, intake, stored }
 })
 
