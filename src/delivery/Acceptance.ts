@@ -11,11 +11,11 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import type { LedgerRecord } from "../decision/DecisionRecord.ts"
+import * as BatchWriter from "../outbox/BatchWriter.ts"
 import type { Service as Outbox } from "../outbox/MemoryOutbox.ts"
 import type { Service as RecordStore } from "../outbox/RecordStore.ts"
 import type { Settings } from "../settings/XaseConfig.ts"
 import { IdempotencyConflict, QueueClosed, QueueFull } from "../XaseError.ts"
-import * as Intake from "./Intake.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Outcome from "./Outcome.ts"
 import type { Accounts } from "./Settlement.ts"
@@ -27,7 +27,7 @@ import type { Accounts } from "./Settlement.ts"
 export type Acceptance = "Accepted" | "Joined" | "Wait"
 
 /** Why a record is not accepted. */
-export type AcceptError = Intake.IntakeError
+export type AcceptError = BatchWriter.WriteError
 
 /** Accepts records until it is closed. */
 export interface Accepting {
@@ -38,7 +38,7 @@ export interface Accepting {
   /** The answer for a record that needs no delivery of its own; `undefined` for a new one. */
   readonly answerAtOnce: (record: LedgerRecord) => Result.Result<"Joined", AcceptError> | undefined
   /** The way into the durable outbox, if there is one. */
-  readonly intake: Intake.Intake | undefined
+  readonly writer: BatchWriter.BatchWriter | undefined
   /** How many calls met the same decision under way. */
   readonly joined: () => number
   readonly isClosed: () => boolean
@@ -150,12 +150,12 @@ export const make = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Return
       isClosed = true
     }
   }
-  if (store === undefined || config.outbox.kind === "memory") return { ...memory, ...common, intake: undefined }
+  if (store === undefined || config.outbox.kind === "memory") return { ...memory, ...common, writer: undefined }
 
   const { deliver, onUnavailable } = config.outbox
-  const intake = yield* Intake.make({
+  const writer = yield* BatchWriter.make({
     store,
-    settlement,
+    events: settlement,
     standingOf: (record) => {
       const answer = duplicates.answerFor(record)
       if (answer === undefined) return undefined
@@ -167,14 +167,14 @@ export const make = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Return
   })
   return {
     ...common,
-    intake,
+    writer,
     acceptNow: () => wait,
     accept: (record) =>
       Effect.suspend((): Effect.Effect<void, AcceptError> => {
         if (isClosed) return Effect.fail(new QueueClosed({ started: false }))
         return onUnavailable === "memory"
-          ? Effect.catchTag(intake.store(record), "OutboxUnavailable", () => memory.accept(record))
-          : intake.store(record)
+          ? Effect.catchTag(writer.store(record), "OutboxUnavailable", () => memory.accept(record))
+          : writer.store(record)
       })
   }
 })

@@ -228,7 +228,7 @@ const closing = (parts: Parts, { clock, flush, outbox, stored, workers }: Runnin
   return Effect.gen(function* () {
     accepting.close()
     const deadline = clock.currentTimeNanosUnsafe() + Duration.toNanosUnsafe(config.shutdownTimeout)
-    if (accepting.intake !== undefined) yield* accepting.intake.close(config.shutdownTimeout)
+    if (accepting.writer !== undefined) yield* accepting.writer.close(config.shutdownTimeout)
     yield* outbox.close
     // The ledger may be back by now; a time that it named itself is kept, though.
     if (sender.closedBecause() === "outage") sender.wake()
@@ -264,7 +264,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
     )
     const durable = config.outbox.kind === "memory" ? undefined : config.outbox
     const stored =
-      store === undefined || accepting.intake === undefined || durable?.deliver !== true
+      store === undefined || accepting.writer === undefined || durable?.deliver !== true
         ? undefined
         : yield* StoreDelivery.start({
             store,
@@ -272,7 +272,7 @@ export const make: Effect.Effect<Service, never, XaseConfig | Ledger | Outbox | 
             search: LedgerSearch.make(yield* Ledger, config.baseUrl),
             concurrency: config.concurrency,
             idempotencyWindow: durable.idempotencyWindow,
-            claim: accepting.intake.claim,
+            claim: accepting.writer.claim,
             send: (record) => sealing.journaled(record, sender.deliver(record)),
             running: inFlight.run,
             settle: (record, exit) => inFlight.settle(record, exit, "Shutdown")

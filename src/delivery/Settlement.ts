@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
 import type { LedgerRecord } from "../decision/DecisionRecord.ts"
+import type { OutboxEvents } from "../outbox/OutboxEvents.ts"
 import { type DeliveryError, FlushTimeout } from "../XaseError.ts"
 import * as KnownKeys from "./KnownKeys.ts"
 import * as Metrics from "./Metrics.ts"
@@ -53,23 +54,12 @@ export interface Counts {
 }
 
 /** See the module. */
-export interface Accounts {
+export interface Accounts extends OutboxEvents {
   /** How a record with an application-chosen key stands to those before it. */
   readonly standingOf: (record: LedgerRecord) => KnownKeys.Standing
-  readonly enter: (record: LedgerRecord) => void
-  /** Takes an entry back: the record could not be stored. */
-  readonly withdraw: (record: LedgerRecord) => void
-  /** Notes that an own record is in the durable outbox, where any client of it may deliver it. */
-  readonly keep: (record: LedgerRecord) => void
-  /** Starts the delivery of an own record from the durable outbox; `false` when it is no own record that waits there. */
-  readonly claim: (record: LedgerRecord) => boolean
-  /** Enters a record that another client accepted. */
-  readonly adopt: (record: LedgerRecord) => void
-  /** Undoes {@link Accounts.claim} or {@link Accounts.adopt}: the record went back to the durable outbox. */
+  /** Undoes `claim` or `adopt`: the record went back to the durable outbox. */
   readonly release: (record: LedgerRecord) => void
-  /** Leaves a kept record to the other clients of the durable outbox. */
-  readonly handOver: (record: LedgerRecord) => void
-  /** The same for all kept records up to a place. Records in flight and records in memory stay this client's own. */
+  /** Hands over all kept records up to a place. Records in flight and records in memory stay this client's own. */
   readonly handOverUpTo: (sequence: number) => void
   /** Waits for the outcome of the record that is under way with the same key; `undefined` when it is handed over. */
   readonly join: (record: LedgerRecord) => Effect.Effect<Outcome.Outcome | undefined>

@@ -6,9 +6,9 @@ import { Deferred, Duration, Effect, Exit, Fiber, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { type LedgerRecord, make as makeRecord } from "../../src/decision/DecisionRecord.ts"
 import type { Signer } from "../../src/decision/Signer.ts"
-import * as Intake from "../../src/delivery/Intake.ts"
 import * as Accounts from "../../src/delivery/Settlement.ts"
 import * as SealedBody from "../../src/evidence/BodyFacts.ts"
+import * as BatchWriter from "../../src/outbox/BatchWriter.ts"
 import type * as RecordStore from "../../src/outbox/RecordStore.ts"
 import { OutboxUnavailable, SigningFailed } from "../../src/XaseError.ts"
 
@@ -28,7 +28,7 @@ type StoreCall = RecordStore.Service["store"]
 const unavailable = (stored: "no" | "perhaps") =>
   new OutboxUnavailable({ outbox: "test", problem: "away", fix: "", stored })
 
-/** An intake over a store whose calls the test answers, with what was stored so far. */
+/** A writer over a store whose calls the test answers, with what was stored so far. */
 const setUp = Effect.fnUntraced(function* (
   storing: (call: number) => StoreCall,
   config: {
@@ -54,9 +54,9 @@ const setUp = Effect.fnUntraced(function* (
     oldest: Effect.undefined,
     counter: { take: () => Effect.never, pause: () => Effect.never }
   }
-  const intake = yield* Intake.make({
+  const writer = yield* BatchWriter.make({
     store,
-    settlement: accounts,
+    events: accounts,
     standingOf: (record) => (accounts.standingOf(record) === "new" ? undefined : Exit.void),
     now: () => 5_000,
     config: {
@@ -67,7 +67,7 @@ const setUp = Effect.fnUntraced(function* (
     },
     isLeftToOthers: config.isLeftToOthers === true
   })
-  return { accounts, batches, intake, stored }
+  return { accounts, batches, writer, stored }
 })
 
 const all: StoreCall = (entries, onStored) =>
@@ -84,8 +84,8 @@ const commitmentOf = ({ record }: RecordStore.Stored) => {
 describe("records that are stored", () => {
   it.effect("are accepted when the store has them, many in one go, in the order of the calls, as one chain", () =>
     Effect.gen(function* () {
-      const { accounts, batches, intake, stored } = yield* setUp(() => all)
-      yield* Effect.forEach([...Array(50).keys()], (n) => intake.store(recordOf(n)), { concurrency: "unbounded" })
+      const { accounts, batches, writer, stored } = yield* setUp(() => all)
+      yield* Effect.forEach([...Array(50).keys()], (n) => writer.store(recordOf(n)), { concurrency: "unbounded" })
       assert.isBelow(batches.length, 10)
       assert.deepStrictEqual(
         stored.map(({ record }) => JSON.parse(record.body).input.n),
@@ -104,8 +104,8 @@ describe("records that are stored", () => {
 
   it.effect("are done with, where others deliver them", () =>
     Effect.gen(function* () {
-      const { accounts, intake } = yield* setUp(() => all, { isLeftToOthers: true })
-      yield* intake.store(recordOf(1))
+      const { accounts, writer } = yield* setUp(() => all, { isLeftToOthers: true })
+      yield* writer.store(recordOf(1))
       assert.include(accounts.counts(), { accepted: 1, stored: 1 })
       assert.strictEqual(accounts.unsettled(), 0)
     })
@@ -114,11 +114,11 @@ describe("records that are stored", () => {
   it.effect("wait until they are, with the very same decision that came at the same time", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      const { accounts, intake, stored } = yield* setUp(
+      const { accounts, writer, stored } = yield* setUp(
         () => (entries, onStored) => Effect.andThen(Deferred.await(gate), all(entries, onStored))
       )
       const both = yield* Effect.forkChild(
-        Effect.all([intake.store(recordOf(1, "order")), intake.store(recordOf(1, "order"))], {
+        Effect.all([writer.store(recordOf(1, "order")), writer.store(recordOf(1, "order"))], {
           concurrency: "unbounded"
         })
       )
@@ -135,17 +135,17 @@ describe("records that are stored", () => {
 describe("a store that fails", () => {
   it.effect("refuses the record and its twin, and the next record begins a chain", () =>
     Effect.gen(function* () {
-      const { accounts, intake, stored } = yield* setUp((call) =>
+      const { accounts, writer, stored } = yield* setUp((call) =>
         call === 2 ? () => Effect.fail(unavailable("no")) : all
       )
-      yield* intake.store(recordOf(1))
+      yield* writer.store(recordOf(1))
       const refused = yield* Effect.all(
-        [Effect.exit(intake.store(recordOf(2, "order"))), Effect.exit(intake.store(recordOf(2, "order")))],
+        [Effect.exit(writer.store(recordOf(2, "order"))), Effect.exit(writer.store(recordOf(2, "order")))],
         { concurrency: "unbounded" }
       )
       assert.isTrue(refused.every(Exit.isFailure))
       assert.include(accounts.counts(), { accepted: 1 })
-      yield* intake.store(recordOf(2, "order"))
+      yield* writer.store(recordOf(2, "order"))
       const [first, second] = stored.map(commitmentOf)
       assert.notStrictEqual(second?.producer, first?.producer)
       assert.deepInclude(second, { sequence: 1, previousHash: null })
@@ -155,7 +155,7 @@ describe("a store that fails", () => {
 
   it.effect("in the middle has stored the beginning", () =>
     Effect.gen(function* () {
-      const { accounts, intake, stored } = yield* setUp(() => (entries, onStored) => {
+      const { accounts, writer, stored } = yield* setUp(() => (entries, onStored) => {
         const [first] = entries
         return Effect.andThen(
           Effect.sync(() => {
@@ -164,7 +164,7 @@ describe("a store that fails", () => {
           Effect.fail(unavailable("perhaps"))
         )
       })
-      const exits = yield* Effect.forEach([1, 2, 3], (n) => Effect.exit(intake.store(recordOf(n))), {
+      const exits = yield* Effect.forEach([1, 2, 3], (n) => Effect.exit(writer.store(recordOf(n))), {
         concurrency: "unbounded"
       })
       assert.deepStrictEqual(exits.map(Exit.isSuccess), [true, false, false])
@@ -177,16 +177,16 @@ describe("a store that fails", () => {
     Effect.gen(function* () {
       const taken = yield* Deferred.make<ReadonlyArray<RecordStore.Stored>>()
       const lost = yield* Deferred.make<void>()
-      const { accounts, intake } = yield* setUp(
+      const { accounts, writer } = yield* setUp(
         () => (entries) =>
           Effect.andThen(
             Effect.andThen(Deferred.succeed(taken, entries), Deferred.await(lost)),
             Effect.fail(unavailable("perhaps"))
           )
       )
-      const storing = yield* Effect.forkChild(intake.store(recordOf(1)))
+      const storing = yield* Effect.forkChild(writer.store(recordOf(1)))
       const [entry] = yield* Deferred.await(taken)
-      if (entry !== undefined) intake.claim(entry)
+      if (entry !== undefined) writer.claim(entry)
       yield* Deferred.succeed(lost, undefined)
       yield* Fiber.join(storing)
       assert.include(accounts.counts(), { accepted: 1, adopted: 0 })
@@ -196,13 +196,13 @@ describe("a store that fails", () => {
   it.effect("whose answer was lost: a record that was refused and turns up later is not an own one", () =>
     Effect.gen(function* () {
       const entries: Array<RecordStore.Stored> = []
-      const { accounts, intake } = yield* setUp(() => (batch) => {
+      const { accounts, writer } = yield* setUp(() => (batch) => {
         entries.push(...batch)
         return Effect.fail(unavailable("perhaps"))
       })
-      yield* Effect.flip(intake.store(recordOf(1)))
+      yield* Effect.flip(writer.store(recordOf(1)))
       assert.include(accounts.counts(), { accepted: 0 })
-      for (const entry of entries) intake.claim(entry)
+      for (const entry of entries) writer.claim(entry)
       assert.include(accounts.counts(), { accepted: 0, adopted: 1 })
     })
   )
@@ -211,8 +211,8 @@ describe("a store that fails", () => {
 describe("what does not fit", () => {
   it.effect("waits for room under backpressure, all of it in the end", () =>
     Effect.gen(function* () {
-      const { accounts, intake, stored } = yield* setUp(() => all, { queueMaxSize: 2, queuePolicy: "backpressure" })
-      yield* Effect.forEach([...Array(50).keys()], (n) => intake.store(recordOf(n)), { concurrency: "unbounded" })
+      const { accounts, writer, stored } = yield* setUp(() => all, { queueMaxSize: 2, queuePolicy: "backpressure" })
+      yield* Effect.forEach([...Array(50).keys()], (n) => writer.store(recordOf(n)), { concurrency: "unbounded" })
       assert.deepStrictEqual(
         stored.map(({ record }) => JSON.parse(record.body).input.n),
         [...Array(50).keys()]
@@ -223,12 +223,12 @@ describe("what does not fit", () => {
 
   it.effect("makes the record that waits longest give way by the policy drop-oldest", () =>
     Effect.gen(function* () {
-      const { intake } = yield* setUp(() => () => Effect.never, { queueMaxSize: 2, queuePolicy: "drop-oldest" })
-      yield* Effect.forkChild(Effect.exit(intake.store(recordOf(1))))
+      const { writer } = yield* setUp(() => () => Effect.never, { queueMaxSize: 2, queuePolicy: "drop-oldest" })
+      yield* Effect.forkChild(Effect.exit(writer.store(recordOf(1))))
       yield* TestClock.adjust("1 second")
-      const second = yield* Effect.forkChild(Effect.flip(intake.store(recordOf(2))))
+      const second = yield* Effect.forkChild(Effect.flip(writer.store(recordOf(2))))
       yield* TestClock.adjust("1 second")
-      yield* Effect.forkChild(Effect.exit(intake.store(recordOf(3))))
+      yield* Effect.forkChild(Effect.exit(writer.store(recordOf(3))))
       yield* TestClock.adjust("1 second")
       assert.deepInclude(yield* Fiber.join(second), { _tag: "QueueFull", dropped: true })
     })
@@ -238,10 +238,10 @@ describe("what does not fit", () => {
     Effect.gen(function* () {
       const hanging: Signer = { keyId: "k", sign: () => Effect.never }
       for (const options of [{}, { signer: hanging }]) {
-        const { accounts, intake } = yield* setUp(() => () => Effect.never, options)
-        const storing = yield* Effect.forkChild(Effect.flip(intake.store(recordOf(1))))
+        const { accounts, writer } = yield* setUp(() => () => Effect.never, options)
+        const storing = yield* Effect.forkChild(Effect.flip(writer.store(recordOf(1))))
         yield* TestClock.adjust("1 second")
-        const closing = yield* Effect.forkChild(intake.close(Duration.seconds(2)))
+        const closing = yield* Effect.forkChild(writer.close(Duration.seconds(2)))
         yield* TestClock.adjust("2 seconds")
         yield* Fiber.join(closing)
         const stored = "signer" in options ? "no" : "perhaps"
@@ -254,21 +254,21 @@ describe("what does not fit", () => {
 
   it.effect("is refused when too many wait for the store", () =>
     Effect.gen(function* () {
-      const { intake } = yield* setUp(() => () => Effect.never, { queueMaxSize: 2 })
-      yield* Effect.forkChild(Effect.all([intake.store(recordOf(1)), intake.store(recordOf(2))], { concurrency: 2 }))
+      const { writer } = yield* setUp(() => () => Effect.never, { queueMaxSize: 2 })
+      yield* Effect.forkChild(Effect.all([writer.store(recordOf(1)), writer.store(recordOf(2))], { concurrency: 2 }))
       yield* TestClock.adjust("1 second")
-      assert.strictEqual((yield* Effect.flip(intake.store(recordOf(3))))._tag, "QueueFull")
+      assert.strictEqual((yield* Effect.flip(writer.store(recordOf(3))))._tag, "QueueFull")
     })
   )
 
   it.effect("is refused when the client closes and the store does not answer", () =>
     Effect.gen(function* () {
-      const { intake } = yield* setUp(() => () => Effect.never)
-      yield* Effect.forkChild(Effect.exit(intake.store(recordOf(1))))
+      const { writer } = yield* setUp(() => () => Effect.never)
+      yield* Effect.forkChild(Effect.exit(writer.store(recordOf(1))))
       yield* TestClock.adjust("1 second")
-      const late = yield* Effect.forkChild(Effect.flip(intake.store(recordOf(2))))
+      const late = yield* Effect.forkChild(Effect.flip(writer.store(recordOf(2))))
       yield* TestClock.adjust("1 second")
-      const closing = yield* Effect.forkChild(intake.close(Duration.seconds(2)))
+      const closing = yield* Effect.forkChild(writer.close(Duration.seconds(2)))
       yield* TestClock.adjust("2 seconds")
       yield* Fiber.join(closing)
       assert.strictEqual((yield* Fiber.join(late))._tag, "QueueClosed")
@@ -287,12 +287,12 @@ describe("what does not fit", () => {
               : Effect.fail(new SigningFailed({ keyId: "k", reason: "away" }))
           )
       }
-      const { accounts, intake, stored } = yield* setUp(() => all, { signer })
-      const refused = yield* Effect.forkChild(Effect.flip(intake.store(recordOf(1))))
+      const { accounts, writer, stored } = yield* setUp(() => all, { signer })
+      const refused = yield* Effect.forkChild(Effect.flip(writer.store(recordOf(1))))
       yield* TestClock.adjust("5 seconds")
       assert.strictEqual((yield* Fiber.join(refused))._tag, "SigningFailed")
       signs = true
-      yield* intake.store(recordOf(2))
+      yield* writer.store(recordOf(2))
       assert.deepStrictEqual(
         stored.map(commitmentOf).map(({ previousHash }) => previousHash),
         [null]

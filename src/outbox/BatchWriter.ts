@@ -1,9 +1,9 @@
 /**
- * Takes accepted records into a durable outbox: sealed in the order of acceptance, many in one commit.
+ * Writes accepted records into a durable outbox: sealed in the order of acceptance, many in one commit.
  *
- * `record` waits until its record is safe, so whoever records much at once waits for one commit and not for many. Sealing
- * happens here and not at sending, because others may deliver; the chain of commitments therefore begins anew with each
- * start, and whenever the store failed: a commitment that was made and never stored must not look like one that was removed.
+ * `record` waits until its record is safe, so callers who record at the same time share a commit. Sealing happens here and
+ * not at sending, because other clients may deliver. The chain of commitments therefore begins anew with each start, and
+ * whenever the store failed: a commitment that was made and never stored must not look like one that was removed.
  */
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
@@ -16,7 +16,6 @@ import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
 import type { LedgerRecord } from "../decision/DecisionRecord.ts"
 import * as Producer from "../decision/Sealer.ts"
-import type * as RecordStore from "../outbox/RecordStore.ts"
 import type { Settings } from "../settings/XaseConfig.ts"
 import {
   type IdempotencyConflict,
@@ -25,19 +24,20 @@ import {
   QueueFull,
   type SigningFailed
 } from "../XaseError.ts"
-import type { Accounts } from "./Settlement.ts"
+import type { OutboxEvents } from "./OutboxEvents.ts"
+import type * as RecordStore from "./RecordStore.ts"
 
 /** Why a record was not stored. */
-export type IntakeError = IdempotencyConflict | QueueFull | QueueClosed | OutboxUnavailable | SigningFailed
+export type WriteError = IdempotencyConflict | QueueFull | QueueClosed | OutboxUnavailable | SigningFailed
 
 /** What is to be said of a record that stands for nothing new: it is under way already, or its key for another decision. */
 export type Standing = Exit.Exit<void, IdempotencyConflict>
 
-/** See the module. */
-export interface Intake {
+/** Stores records, and recognises its own when they are taken from the store again. */
+export interface BatchWriter {
   /** Stores a record; it is accepted, and safe, when this succeeds. */
-  readonly store: (record: LedgerRecord) => Effect.Effect<void, IntakeError>
-  /** Enters a record that was taken from the store into the books: as this client's own, or as one of others. */
+  readonly store: (record: LedgerRecord) => Effect.Effect<void, WriteError>
+  /** Enters a record that was taken from the store: as this client's own, or as one of another client. */
   readonly claim: (entry: RecordStore.Stored) => void
   /** Stores what is waiting to be stored, for so long at most; what is left then is refused. */
   readonly close: (patience: Duration.Duration) => Effect.Effect<void>
@@ -45,7 +45,7 @@ export interface Intake {
 
 interface Waiting {
   readonly record: LedgerRecord
-  readonly answer: Deferred.Deferred<void, IntakeError>
+  readonly answer: Deferred.Deferred<void, WriteError>
   /** Whether it is accepted, unless the store refuses it. */
   isEntered: boolean
   /** Whether the caller has its answer; what the signer or the store says later changes nothing. */
@@ -70,10 +70,10 @@ const signingRetries = Schedule.exponential("100 millis", 3).pipe(Schedule.upTo(
 /** How many keys of records with an unknown fate are remembered. */
 const maxUncertain = 10_000
 
-/** What an intake depends on. */
+/** What a writer depends on. */
 export interface Parts {
   readonly store: RecordStore.Service
-  readonly settlement: Accounts
+  readonly events: OutboxEvents
   /** The answer for a record that is not new; `undefined` for a new one. */
   readonly standingOf: (record: LedgerRecord) => Standing | undefined
   /** Epoch milliseconds. */
@@ -116,7 +116,7 @@ const makeAnswers = () => {
       idle.closeUnsafe()
       return item
     },
-    give: (item: Waiting, exit: Exit.Exit<void, IntakeError>): void => {
+    give: (item: Waiting, exit: Exit.Exit<void, WriteError>): void => {
       if (item.isAnswered) return
       item.isAnswered = true
       unanswered.delete(item)
@@ -128,14 +128,14 @@ const makeAnswers = () => {
 type Answers = ReturnType<typeof makeAnswers>
 
 /** What becomes of records that are being stored: accepted, refused, or taken from the store before its answer came. */
-const makeFates = ({ isLeftToOthers, settlement }: Parts, answers: Answers) => {
+const makeFates = ({ isLeftToOthers, events }: Parts, answers: Answers) => {
   /** By idempotency key. */
   const storing = new Map<string, Storing>()
   /** Keys of records that were refused though the store may have them: taken from it, they are not this client's own. */
   const uncertain = new Set<string>()
 
   /** The record, and with it its twins, is stored or not. */
-  const settled = (item: Waiting, exit: Exit.Exit<void, IntakeError>): void => {
+  const settled = (item: Waiting, exit: Exit.Exit<void, WriteError>): void => {
     const { twins } = storing.get(item.record.idempotencyKey) ?? { twins: [] }
     storing.delete(item.record.idempotencyKey)
     for (const each of [item, ...twins]) answers.give(each, exit)
@@ -144,8 +144,8 @@ const makeFates = ({ isLeftToOthers, settlement }: Parts, answers: Answers) => {
   const accepted = (item: Waiting): void => {
     if (item.isAnswered) return
     const isTaken = storing.get(item.record.idempotencyKey)?.isTaken === true
-    if (!isTaken) settlement.keep(item.record)
-    if (isLeftToOthers) settlement.handOver(item.record)
+    if (!isTaken) events.keep(item.record)
+    if (isLeftToOthers) events.handOver(item.record)
     settled(item, Exit.void)
   }
 
@@ -159,7 +159,7 @@ const makeFates = ({ isLeftToOthers, settlement }: Parts, answers: Answers) => {
       if (storing.get(idempotencyKey)?.isTaken === true) return accepted(item)
       const isUncertain = error._tag === "OutboxUnavailable" && error.stored === "perhaps"
       if (isUncertain && uncertain.size < maxUncertain) uncertain.add(idempotencyKey)
-      settlement.withdraw(item.record)
+      events.withdraw(item.record)
       settled(item, Exit.fail(error))
     },
     /** Whether a record that was taken from the store is this client's own, and waited there. */
@@ -168,9 +168,9 @@ const makeFates = ({ isLeftToOthers, settlement }: Parts, answers: Answers) => {
       const own = storing.get(record.idempotencyKey)
       if (own !== undefined && !own.isTaken) {
         own.isTaken = true
-        settlement.keep(own.item.record)
+        events.keep(own.item.record)
       }
-      return settlement.claim(record)
+      return events.claim(record)
     }
   }
 }
@@ -187,7 +187,7 @@ const answerTheRest = (kind: string, answers: Answers, fates: ReturnType<typeof 
 /** Enters and seals a record; `false` when it is answered already and must not be stored. */
 const preparing =
   (
-    { settlement, standingOf }: Parts,
+    { events, standingOf }: Parts,
     chains: ReturnType<typeof chainsOf>,
     answers: Answers,
     fates: ReturnType<typeof makeFates>
@@ -204,7 +204,7 @@ const preparing =
         answers.give(item, standing)
         return Effect.succeed(false)
       }
-      settlement.enter(item.record)
+      events.enter(item.record)
       item.isEntered = true
       return Effect.matchEffect(chains.seal(item.record), {
         onSuccess: () => Effect.succeed(!item.isAnswered),
@@ -217,9 +217,9 @@ const preparing =
       })
     })
 
-/** An intake into a store, with the fiber that stores. */
-export const make = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Return<Intake> {
-  const { config, now, settlement, store } = parts
+/** A writer into a store, with its fiber. */
+export const make = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Return<BatchWriter> {
+  const { config, now, events, store } = parts
   const owner: string = globalThis.crypto.randomUUID()
   const waiting = yield* Queue.unbounded<Waiting, never>()
   const room = yield* Semaphore.make(config.queueMaxSize)
@@ -269,7 +269,7 @@ export const make = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Return
     return true
   }
 
-  const storeNow = (record: LedgerRecord): Effect.Effect<void, IntakeError> =>
+  const storeNow = (record: LedgerRecord): Effect.Effect<void, WriteError> =>
     Effect.suspend(() => {
       if (isClosed) return Effect.fail(new QueueClosed({ started: false }))
       if (answers.unanswered.size >= config.queueMaxSize && !evictOldest()) {
@@ -283,7 +283,7 @@ export const make = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Return
   return {
     store: (record) => (config.queuePolicy === "backpressure" ? room.withPermit(storeNow(record)) : storeNow(record)),
     claim: ({ owner: acceptedBy, record }) => {
-      if (acceptedBy !== owner || !fates.claimOwn(record)) settlement.adopt(record)
+      if (acceptedBy !== owner || !fates.claimOwn(record)) events.adopt(record)
     },
     close: Effect.fnUntraced(function* (patience) {
       yield* Effect.ignore(Effect.interruptible(Effect.timeout(answers.untilIdle, patience)))
