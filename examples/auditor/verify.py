@@ -8,7 +8,7 @@ what the SDK claims can be checked without it.
     python3 verify.py report audit-report.json
     python3 verify.py vectors evidence-vectors.json hash-vectors.json
 
-Prints a verdict for each file. Exit code 0: nothing is wrong, 1: something is, 2: usage.
+Prints a verdict for each file. Exit code 0: valid, 1: invalid, 2: usage or a file that cannot be read, 3: not proven.
 """
 
 import base64
@@ -19,6 +19,7 @@ import io
 import json
 import math
 import re
+import struct
 import sys
 import zipfile
 
@@ -45,13 +46,59 @@ class Findings:
 # -- JSON as JavaScript reads and writes it
 
 
+MAX_DEPTH = 1_000
+
+
 def parse(text):
-    """Every number is a double, as in JavaScript."""
-    return json.loads(text, parse_int=float, parse_float=float, parse_constant=lambda name: _no(name))
+    """JSON that has one reading: every number is a double, no name stands twice, no text has half a character."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8")
+    if text.startswith("\ufeff"):
+        raise ValueError("it begins with a byte order mark")
+    value = json.loads(
+        text, parse_int=_double, parse_float=_double, parse_constant=_no, object_pairs_hook=_once
+    )
+    _check_texts(value)
+    return value
+
+
+def parse_as_ledger(text):
+    """What the ledger's own `JSON.parse` makes of a text, which takes more than evidence may hold."""
+    return json.loads(text, parse_int=float, parse_float=float, parse_constant=_no)
 
 
 def _no(name):
     raise ValueError(f"{name} is not JSON")
+
+
+def _double(text):
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text} is larger than any number that JSON readers share")
+    return value
+
+
+def _once(pairs):
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError("a name stands twice in one object")
+    return dict(pairs)
+
+
+def _check_texts(value):
+    """Without recursion: a deep text must not break the verifier."""
+    rest = [(value, 0)]
+    while rest:
+        item, depth = rest.pop()
+        if depth > MAX_DEPTH:
+            raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+        if isinstance(item, str) and re.search("[\ud800-\udfff]", item):
+            raise ValueError("a text has half a character (a lone surrogate)")
+        if isinstance(item, list):
+            rest.extend((each, depth + 1) for each in item)
+        if isinstance(item, dict):
+            rest.extend((name, depth) for name in item)
+            rest.extend((each, depth + 1) for each in item.values())
 
 
 def number(value):
@@ -249,6 +296,15 @@ def ed25519_verifies(pem, signature, message):
     return same_x and (left[1] * right[2] - right[1] * left[2]) % P == 0
 
 
+def decode_base64(text):
+    """RFC 4648, section 4: with its padding and nothing else; no bytes for anything else."""
+    try:
+        data = base64.b64decode(text if isinstance(text, str) else "", validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+    return data if base64.b64encode(data).decode() == text else b""
+
+
 def pre_authentication_encoding(payload):
     """DSSE, protocol v1."""
     body = payload.encode("utf-8")
@@ -318,7 +374,12 @@ def check_fields(stored, decision, found):
 
 
 def time_of(text):
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000
+    if not isinstance(text, str) or not TIME.fullmatch(text):
+        raise ValueError("a time is ISO 8601 with its offset, such as 2026-11-25T00:00:00Z")
+    whole, _, rest = text.replace("Z", "+00:00").partition(".")
+    digits = re.match(r"\d*", rest).group()
+    moment = datetime.datetime.fromisoformat(whole + rest[len(digits) :])
+    return moment.timestamp() * 1000 + (int((digits + "000")[:3]) if digits else 0)
 
 
 def check_signature(evidence, trust, found):
@@ -338,7 +399,7 @@ def check_signature(evidence, trust, found):
     ):
         found.problem("signature.keyId", f"the key {key_id} was not valid then")
     message = pre_authentication_encoding(canonical(evidence["commitment"]))
-    if ed25519_verifies(key["publicKeyPem"], base64.b64decode(signature["signature"]), message):
+    if ed25519_verifies(key["publicKeyPem"], decode_base64(member(signature, "signature")), message):
         found.proven.append(f"signed by {key_id}")
     else:
         found.problem("signature.signature", f"the signature is not one of {key_id}")
@@ -348,13 +409,91 @@ def check_signature(evidence, trust, found):
 
 
 def read_zip(data):
-    names = re.compile(r"decision\.json|proof\.json|payloads/(input|output|context)\.json")
-    files = {}
+    """The members, of an archive that everybody reads alike: one directory, no gaps, no strangers, no twins."""
+    names = re.compile(r"decision\.json|proof\.json|verify\.js|payloads/((input|output|context)\.json)?")
+    if data[-22:-18] != b"PK\x05\x06" or data[-2:] != b"\0\0":
+        raise ValueError("it does not end with a directory of its own")
+    count, size, offset = struct.unpack("<HII", data[-12:-2])
+    if offset + size != len(data) - 22:
+        raise ValueError("there is something between its directory and its end")
+    files, total, covered = {}, 0, 0
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for entry in archive.infolist():
-            if names.fullmatch(entry.filename) and entry.file_size <= MAX_FILE_BYTES:
-                files[entry.filename] = archive.read(entry).decode("utf-8")
+        entries = archive.infolist()
+        if len(entries) != count or count > 16:
+            raise ValueError("its directory has another number of members than it says")
+        for entry in sorted(entries, key=lambda one: one.header_offset):
+            if not names.fullmatch(entry.filename) or entry.filename in files or entry.flag_bits & ~0x080E:
+                raise ValueError(f"{entry.filename} is no part of a proof bundle, or stands twice")
+            total += entry.file_size
+            if total > MAX_FILE_BYTES:
+                raise ValueError("its members are larger than is read")
+            covered = _end_of(data, entry, covered)
+            files[entry.filename] = archive.read(entry).decode("utf-8")
+    if covered != offset:
+        raise ValueError("there is something between its members and its directory")
     return files
+
+
+def _end_of(data, entry, start):
+    """Where a member ends, once its own header says what the directory says."""
+    if entry.header_offset != start or data[start : start + 4] != b"PK\x03\x04":
+        raise ValueError("there is something beside its members")
+    _, _, flags, method, _, _, crc, packed, size, name_size, extra_size = struct.unpack("<IHHHHHIIIHH", data[start : start + 30])
+    said, expected = (crc, packed, size), (entry.CRC, entry.compress_size, entry.file_size)
+    later = flags & 8 and said == (0, 0, 0)
+    if (flags, method) != (entry.flag_bits, entry.compress_type) or not (later or said == expected):
+        raise ValueError(f"{entry.filename} says one thing in the directory and another in its own header")
+    end = start + 30 + name_size + extra_size + entry.compress_size
+    if flags & 8:
+        end += 4 if data[end : end + 4] == b"PK\x07\x08" else 0
+        if struct.unpack("<III", data[end : end + 12]) != expected:
+            raise ValueError(f"{entry.filename} has a descriptor that differs from the directory")
+        end += 12
+    return end
+
+
+# -- trust policies
+
+
+TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})")
+
+
+def read_trust(data):
+    """The policy of a file; refuses what it does not know, so that no restriction is passed over."""
+    trust = parse(data)
+    if not isinstance(trust, dict) or trust.get("version") != 1 or not isinstance(trust.get("keys"), list):
+        raise ValueError("a trust policy is an object with version 1 and keys")
+    _only(trust, "the trust policy", {"version", "keys", "ledgerKeys", "requireSignature"})
+    if not isinstance(trust.get("requireSignature", False), bool):
+        raise ValueError("requireSignature must be true or false")
+    pems = trust.get("ledgerKeys", [])
+    if not isinstance(pems, list) or not all(_is_pem(pem) for pem in pems):
+        raise ValueError("ledgerKeys must be an array of public keys in PEM")
+    for key in trust["keys"]:
+        if not isinstance(key, dict) or not isinstance(key.get("keyId"), str) or not key["keyId"]:
+            raise ValueError("a key is an object with keyId and publicKeyPem")
+        _only(key, key["keyId"], {"keyId", "publicKeyPem", "validFrom", "validUntil"})
+        if not _is_pem(key.get("publicKeyPem")):
+            raise ValueError(f"{key['keyId']}: publicKeyPem must be a public key in PEM")
+        times = [time_of(key[name]) for name in ("validFrom", "validUntil") if name in key]
+        if len(times) == 2 and times[1] <= times[0]:
+            raise ValueError(f"{key['keyId']}: validUntil must be later than validFrom")
+    ids = [key["keyId"] for key in trust["keys"]]
+    if len(set(ids)) < len(ids):
+        raise ValueError("two keys have the same keyId")
+    return trust
+
+
+def _is_pem(value):
+    return isinstance(value, str) and bool(
+        re.fullmatch(r"-----BEGIN PUBLIC KEY-----[\s\S]+-----END PUBLIC KEY-----\s*", value)
+    )
+
+
+def _only(value, what, known):
+    strangers = sorted(set(value) - known)
+    if strangers:
+        raise ValueError(f"{what} has members that are not known: {', '.join(strangers)}")
 
 
 def verify_bundle(data, trust):
@@ -364,7 +503,7 @@ def verify_bundle(data, trust):
         text = files["decision.json"]
         manifest, proof = parse(text), parse(files["proof.json"])
         parts = {name: parse(files[f"payloads/{name}.json"]) for name in ("input", "output", "context") if f"payloads/{name}.json" in files}
-    except (KeyError, ValueError, zipfile.BadZipFile, RecursionError) as error:
+    except (KeyError, ValueError, zipfile.BadZipFile, RecursionError, struct.error) as error:
         found.problem("", f"this is no proof bundle: {error}")
         return found
     hashes = member(manifest, "hashes")
@@ -412,10 +551,7 @@ def check_ledger_signature(text, proof, keys, found):
     if not keys:
         found.missing.append("a public key of the ledger that you trust (the one inside the bundle proves nothing)")
         return
-    try:
-        signature = base64.b64decode(member(proof, "signature") or "", validate=True)
-    except binascii.Error:
-        signature = b""
+    signature = decode_base64(member(proof, "signature"))
     digest = bytes.fromhex(sha256(text))
     if any(rsa_verifies(key, signature, digest) for key in keys):
         found.proven.append("signed by a key of the ledger that you trust")
@@ -453,15 +589,35 @@ def verify_report(report):
         older = records[index + 1][5] if index + 1 < len(records) else None
         if older != previous:
             found.problem("chain.previous_hash", f"{identifier} does not follow the record before it")
-    if records and member(report, "head", "recordHash") != records[0][5]:
+    head = report.get("head")
+    newest = {"recordHash": records[0][5], "transactionId": records[0][0]} if records else None
+    if head is not None and records:
+        head = {"recordHash": member(head, "recordHash"), "transactionId": member(head, "transactionId")}
+    if head != newest:
         found.problem("head", "its head is not its newest record")
+    repeat_verdict(report, found)
     if member(report, "counts", "records") != len(records):
         found.problem("counts.records", "it says another number of records than it lists")
     if unknown:
         found.missing.append(f"the hashes of what was sent for {unknown} of {len(records)} records")
-    if not found.problems:
+    if not records:
+        found.missing.append("a record: the report lists none")
+    elif not found.problems:
         found.proven.append(f"{len(records)} records follow each other by their hashes")
     return found
+
+
+def repeat_verdict(report, found):
+    """A report is no better than what its audit found: its own verdict and problems count."""
+    verdict, problems, missing = report.get("verdict"), report.get("problems"), report.get("missing")
+    if not isinstance(problems, list) or not isinstance(missing, list):
+        found.problem("problems", "its findings are missing")
+    elif verdict == "invalid" or problems or member(report, "counts", "invalid") != 0:
+        found.problem("verdict", f"the audit found the ledger invalid: {report.get('sentence')}")
+    elif verdict == "indeterminate" or missing or member(report, "counts", "indeterminate") != 0:
+        found.missing.append(f"what the audit could not prove ({report.get('sentence')})")
+    elif verdict != "valid":
+        found.problem("verdict", "it has no verdict")
 
 
 # -- vectors
@@ -470,13 +626,13 @@ def verify_report(report):
 def vector_failures(vectors):
     """Every case of the published vectors on which this verifier says something else."""
     for case in vectors.get("canonicalization", []):
-        value = parse(case["value_json"])
+        value = parse_as_ledger(case["value_json"])
         # Only objects become evidence; the ledger's function takes other values too.
         if isinstance(value, dict) and prefixed(ledger_form(value)) != case["hash"]:
             yield f"canonicalization {case['name']}"
     for case in vectors.get("records", []):
         hashes = [
-            None if case[f"{part}_json"] is None else prefixed(ledger_form(parse(case[f"{part}_json"])))
+            None if case[f"{part}_json"] is None else prefixed(ledger_form(parse_as_ledger(case[f"{part}_json"])))
             for part in ("input", "output", "context")
         ]
         if record_hash(case["previous_hash"], *hashes) != case["record_hash"]:
@@ -504,7 +660,15 @@ def show(name, found):
         print(f"  missing  {what}")
     for what in found.proven:
         print(f"  proven   {what}")
-    return found.verdict() != "invalid"
+    return EXIT_CODES[found.verdict()]
+
+
+EXIT_CODES = {"valid": 0, "invalid": 1, "indeterminate": 3}
+
+
+def worst(codes):
+    """Invalid before not proven before valid."""
+    return next(code for code in (1, 3, 0) if code in codes)
 
 
 def read(path):
@@ -516,23 +680,37 @@ def run(arguments):
     command, paths, trust = arguments[0], arguments[1:], {}
     if "--trust" in paths:
         place = paths.index("--trust")
-        trust = json.loads(read(paths[place + 1]))
+        trust = read_trust(read(paths[place + 1]))
         del paths[place : place + 2]
     if command == "bundle":
-        return all([show(path, verify_bundle(read(path), trust)) for path in paths])
+        return worst([show(path, checked(verify_bundle, read(path), trust)) for path in paths])
     if command == "report":
-        return all([show(path, verify_report(parse(read(path)))) for path in paths])
+        return worst([show(path, checked(lambda data: verify_report(parse(data)), read(path))) for path in paths])
     failures, cases = [], 0
     for path in paths:
         vectors = json.loads(read(path))
         cases += sum(len(vectors.get(kind, [])) for kind in ("canonicalization", "records", "bundles", "reports"))
         failures += vector_failures(vectors)
     print("\n".join(failures + [f"{cases} cases, {len(failures)} disagreements"]))
-    return not failures
+    return 1 if failures else 0
+
+
+def checked(verify, *arguments):
+    """Evidence that cannot be read is a finding and never a traceback."""
+    try:
+        return verify(*arguments)
+    except Exception as error:
+        found = Findings()
+        found.problem("", f"this cannot be read: {error}")
+        return found
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 3 or sys.argv[1] not in ("bundle", "report", "vectors"):
         print(__doc__)
         sys.exit(2)
-    sys.exit(0 if run(sys.argv[1:]) else 1)
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except (OSError, ValueError, IndexError, RecursionError) as error:
+        print(f"verify.py: {error}", file=sys.stderr)
+        sys.exit(2)

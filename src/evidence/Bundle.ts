@@ -4,17 +4,17 @@
  * The bundle's own key proves only that the bundle is whole, so it is never used: the signature counts when it is that of a
  * key that the caller trusts from somewhere else.
  */
-// The form for Node gets worker threads ready as it loads, which takes 10 ms, and nothing here needs them.
-import { unzipSync } from "fflate/browser"
 import { type Payload, readEvidence } from "./CommitmentCheck.ts"
 import { fromBase64, fromPem, verifySignature } from "./Dsse.ts"
-import { isHash, isObject, isPrefixedHash, member, parse, text } from "./Json.ts"
+import { isHash, isObject, isPrefixedHash, member, text } from "./Json.ts"
 import type { JsonObject } from "./LedgerHash.ts"
 import { recordHash } from "./LedgerHash.ts"
 import { type KnownRecord, storedFields, verifyPayload } from "./RecordCheck.ts"
 import { sha256Hex } from "./Sha256.ts"
+import { parseStrict } from "./StrictJson.ts"
 import type { TrustPolicy } from "./TrustPolicy.ts"
 import { combine, conclude, type Findings, findings, type Problem, type Verdict } from "./Verdict.ts"
+import { readZip } from "./Zip.ts"
 
 /** What a bundle holds, as it was read; nothing of it is checked yet. */
 export interface ProofBundle {
@@ -31,42 +31,55 @@ export type ReadBundle =
   | { readonly bundle: ProofBundle; readonly problem?: undefined }
   | { readonly bundle?: undefined; readonly problem: Problem }
 
-/** Files larger than this are not read: a few kilobytes of ZIP can claim gigabytes. */
+/** A bundle with more than this is not read: a few kilobytes of ZIP can claim gigabytes. */
 const maxFileBytes = 64 * 1024 * 1024
+const maxMembers = 16
 
 const refuse = (path: string, message: string): ReadBundle => ({ problem: { reason: "malformed", path, message } })
 
-/** Reads a downloaded ZIP: `decision.json`, `proof.json`, `payloads/*.json`. Never throws. */
+/** What a bundle may hold, by name; `verify.js` is for people without this package and is not read. */
+const expectedMember = /^(decision\.json|proof\.json|verify\.js|payloads\/(input|output|context)\.json)$/
+
+/**
+ * Reads a downloaded ZIP: `decision.json`, `proof.json`, `payloads/*.json`. A file that others could read otherwise is
+ * refused: a second directory, members twice or of other names, JSON with one name twice. Never throws.
+ */
 export const readBundle = (zip: Uint8Array): ReadBundle => {
-  const files = unzip(zip)
-  if (files === undefined) return refuse("", "this is not a ZIP file, or it is damaged")
-  const decision = files.get("decision.json")
-  const manifest = decision === undefined ? undefined : parse(decision)
-  const proof = parse(files.get("proof.json") ?? "")
-  if (decision === undefined || !isObject(manifest)) return refuse("decision.json", "is missing or no JSON object")
-  if (!isObject(proof)) return refuse("proof.json", "is missing or no JSON object")
-  const parts = ["input", "output", "context"].map((name) => parse(files.get(`payloads/${name}.json`) ?? ""))
-  const [input, output, context] = parts
-  const payload =
-    isObject(input) && isObject(output) ? { input, output, ...(isObject(context) ? { context } : {}) } : undefined
-  const hasPayload = [...files.keys()].some((name) => name.startsWith("payloads/"))
-  if (hasPayload && payload === undefined) return refuse("payloads", "are incomplete or no JSON objects")
-  return { bundle: { decision, manifest, proof, payload } }
+  const { files, problem } = readZip(zip, { maxBytes: maxFileBytes, maxMembers })
+  if (problem !== undefined) return refuse("", problem)
+  const stranger = [...files.keys()].find((name) => !expectedMember.test(name))
+  if (stranger !== undefined) return refuse(stranger, "is no part of a proof bundle")
+  const decision = textOf(files.get("decision.json"))
+  const manifest = objectOf(decision)
+  const proof = objectOf(textOf(files.get("proof.json")))
+  if (decision === undefined || manifest === undefined) return refuse("decision.json", notStrict)
+  if (proof === undefined) return refuse("proof.json", notStrict)
+  const kept = ["input", "output", "context"].filter((name) => files.has(`payloads/${name}.json`))
+  if (kept.length === 0) return { bundle: { decision, manifest, proof } }
+  const parts = new Map(kept.map((name) => [name, objectOf(textOf(files.get(`payloads/${name}.json`)))]))
+  const [input, output, context] = ["input", "output", "context"].map((name) => parts.get(name))
+  if (input === undefined || output === undefined || (parts.has("context") && context === undefined)) {
+    return refuse("payloads", "are incomplete or no JSON objects that everybody reads alike")
+  }
+  return { bundle: { decision, manifest, proof, payload: { input, output, ...(context && { context }) } } }
 }
 
-const unzip = (zip: Uint8Array): ReadonlyMap<string, string> | undefined => {
+const notStrict = "is missing or no JSON object that everybody reads alike"
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const textOf = (bytes: Uint8Array | undefined): string | undefined => {
   try {
-    const files = unzipSync(zip, {
-      filter: ({ name, originalSize }) => wanted.test(name) && originalSize <= maxFileBytes
-    })
-    const decoder = new TextDecoder("utf-8", { fatal: true })
-    return new Map(Object.entries(files).map(([name, bytes]) => [name, decoder.decode(bytes)]))
+    return bytes === undefined ? undefined : decoder.decode(bytes)
   } catch {
     return undefined
   }
 }
 
-const wanted = /^(decision\.json|proof\.json|payloads\/(input|output|context)\.json)$/
+const objectOf = (source: string | undefined): JsonObject | undefined => {
+  const read = source === undefined ? undefined : parseStrict(source)
+  return read?._tag === "Value" && isObject(read.value) ? read.value : undefined
+}
 
 /** What a bundle is held against. */
 export interface BundleTrust {

@@ -1,8 +1,9 @@
 /**
- * Reading JSON that nobody vouches for: every look at it says what it found, or nothing.
+ * Readers for untrusted JSON: the value, or `undefined`.
  */
 import { write } from "./CanonicalJson.ts"
 import type { JsonObject } from "./LedgerHash.ts"
+import { parseStrict } from "./StrictJson.ts"
 
 /** Whether a value is an object with members, and no array. */
 export const isObject = (value: unknown): value is JsonObject =>
@@ -18,13 +19,10 @@ export const text = (value: unknown, name: string): string | undefined => {
   return typeof found === "string" ? found : undefined
 }
 
-/** The value of a JSON text, `undefined` where it is none. */
+/** The value of a JSON text, `undefined` where it is none that every reader understands alike. */
 export const parse = (source: string): unknown => {
-  try {
-    return JSON.parse(source)
-  } catch {
-    return undefined
-  }
+  const read = parseStrict(source)
+  return read._tag === "Value" ? read.value : undefined
 }
 
 /** RFC 8785; `undefined` for what has no such form (a lone surrogate, a depth beyond the limit). */

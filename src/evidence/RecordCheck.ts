@@ -65,16 +65,24 @@ interface Claim {
 
 const textOrNull = (value: unknown): string | null | undefined =>
   typeof value === "string" || value === null ? value : undefined
-const numberOrNull = (value: unknown): number | null | undefined =>
-  typeof value === "number" || value === null ? value : undefined
+
+/** A field of a record that the ledger shows; one that is absent or of another type was removed or changed. */
+const shownText = (record: unknown, name: string): string | null => {
+  const value = member(record, name) ?? null
+  return value === null || typeof value === "string" ? value : JSON.stringify(value)
+}
+const shownNumber = (record: unknown, name: string): number | null => {
+  const value = member(record, name) ?? null
+  return value === null || typeof value === "number" ? value : Number.NaN
+}
 
 /** The fields of a record under their wire names (`policy_id`). */
 export const storedFields = (metadata: unknown): StoredFields => ({
-  policyId: textOrNull(member(metadata, "policy_id")),
-  policyVersion: textOrNull(member(metadata, "policy_version")),
-  decisionType: textOrNull(member(metadata, "decision_type")),
-  confidence: numberOrNull(member(metadata, "confidence")),
-  processingTime: numberOrNull(member(metadata, "processing_time"))
+  policyId: shownText(metadata, "policy_id"),
+  policyVersion: shownText(metadata, "policy_version"),
+  decisionType: shownText(metadata, "decision_type"),
+  confidence: shownNumber(metadata, "confidence"),
+  processingTime: shownNumber(metadata, "processing_time")
 })
 
 /** Reads the ledger's answer; `undefined` if it is not one. */

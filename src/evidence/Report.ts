@@ -4,7 +4,7 @@
 
 import { isHash, isPrefixedHash, member, text } from "./Json.ts"
 import { recordHash } from "./LedgerHash.ts"
-import { conclude, findings, type Problem, type Verdict } from "./Verdict.ts"
+import { conclude, type Findings, findings, type Problem, type Verdict } from "./Verdict.ts"
 
 /** The name of the format. */
 export const format = "xase-audit-report"
@@ -97,15 +97,46 @@ export const verifyReport = (report: unknown): Verdict => {
   const named = namedIn(report)
   walk(records, named, found.problems)
   const head = member(report, "head")
-  if (records.length > 0 && text(head, "recordHash") !== records[0]?.[5])
-    malformed("head", "its head is not its newest record")
+  const [newest] = records
+  const isItsHead =
+    newest === undefined
+      ? head === null
+      : text(head, "recordHash") === newest[5] && text(head, "transactionId") === newest[0]
+  if (!isItsHead) malformed("head", "its head is not its newest record")
+  repeatVerdict(report, found)
   if (member(member(report, "counts"), "records") !== records.length) {
     malformed("counts.records", `it says another number than the ${records.length} records that it lists`)
   }
   const unknown = records.filter((record) => record[2] === null || record[3] === null).length
   if (unknown > 0) found.missing.push(`the hashes of what was sent for ${unknown} of ${records.length} records`)
-  if (found.problems.length === 0) found.proven.push(`${records.length} records follow each other by their hashes`)
+  if (records.length === 0) found.missing.push("a record: the report lists none")
+  else if (found.problems.length === 0) found.proven.push(`${records.length} records follow each other by their hashes`)
   return conclude(name, found)
+}
+
+/** A report is no better than what its audit found: its own verdict and problems count, and must agree. */
+const repeatVerdict = (report: unknown, found: Findings): void => {
+  const verdict = member(report, "verdict")
+  const problems = member(report, "problems")
+  const missing = member(report, "missing")
+  const counts = member(report, "counts")
+  const sentence = text(report, "sentence") ?? "no reason is given"
+  if (!Array.isArray(problems) || !Array.isArray(missing)) {
+    found.problems.push({ reason: "malformed", path: "problems", message: "its findings are missing" })
+    return
+  }
+  const isInvalid = verdict === "invalid" || problems.length > 0 || member(counts, "invalid") !== 0
+  const isOpen = verdict === "indeterminate" || missing.length > 0 || member(counts, "indeterminate") !== 0
+  if (isInvalid) {
+    found.problems.push({
+      reason: "audit",
+      path: "verdict",
+      message: `the audit found the ledger invalid: ${sentence}`
+    })
+  } else if (isOpen) found.missing.push(`what the audit could not prove (${sentence})`)
+  else if (verdict !== "valid") {
+    found.problems.push({ reason: "malformed", path: "verdict", message: "it has no verdict" })
+  }
 }
 
 /** The records of which the report itself says that something is wrong. */

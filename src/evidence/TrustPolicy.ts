@@ -1,5 +1,5 @@
 /**
- * Whose signatures an auditor believes: a file of public keys that came from somewhere else than the evidence.
+ * Whose signatures an auditor trusts: a file of public keys that came from somewhere else than the evidence.
  */
 import { isObject, member, text } from "./Json.ts"
 
@@ -61,22 +61,35 @@ export const parseTrustPolicy = (value: unknown): ParsedTrustPolicy => {
     : { policy: { keys, ledgerKeys: pems, requireSignature: requireSignature === true } }
 }
 
+/** Date, time and offset: a time without an offset means another moment on each machine. */
+const timeForm = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/
+
 const timeOf = (value: unknown, path: string, problems: Array<string>): number | undefined => {
   if (value === undefined) return undefined
-  const time = typeof value === "string" ? Date.parse(value) : Number.NaN
-  if (Number.isNaN(time)) problems.push(`${path}: must be a time in ISO 8601`)
-  return time
+  const parts = typeof value === "string" ? timeForm.exec(value) : null
+  const time = parts === null ? Number.NaN : Date.parse(parts[0])
+  // `Date` takes 30 February for 2 March.
+  const days = new Date(Date.UTC(Number(parts?.[1]), Number(parts?.[2]), 0)).getUTCDate()
+  if (parts !== null && !Number.isNaN(time) && Number(parts[3]) <= days) return time
+  problems.push(`${path}: must be a time in ISO 8601 with its offset, such as 2026-11-25T00:00:00Z`)
+  return undefined
 }
+
+const keyMembers = ["keyId", "publicKeyPem", "validFrom", "validUntil"]
 
 const keyOf = (value: unknown, path: string, problems: Array<string>): TrustedKey => {
   const keyId = text(value, "keyId") ?? ""
   const publicKeyPem = member(value, "publicKeyPem")
+  if (!isObject(value)) problems.push(`${path}: must be an object`)
+  for (const name of isObject(value) ? Object.keys(value) : []) {
+    if (!keyMembers.includes(name)) problems.push(`${path}.${name}: is not known, use one of ${keyMembers.join(", ")}`)
+  }
   if (keyId === "") problems.push(`${path}.keyId: must be text`)
   if (!isPem(publicKeyPem)) problems.push(`${path}.publicKeyPem: must be a public key in PEM`)
-  return {
-    keyId,
-    publicKeyPem: isPem(publicKeyPem) ? publicKeyPem : "",
-    validFrom: timeOf(member(value, "validFrom"), `${path}.validFrom`, problems),
-    validUntil: timeOf(member(value, "validUntil"), `${path}.validUntil`, problems)
+  const validFrom = timeOf(member(value, "validFrom"), `${path}.validFrom`, problems)
+  const validUntil = timeOf(member(value, "validUntil"), `${path}.validUntil`, problems)
+  if (validFrom !== undefined && validUntil !== undefined && validUntil <= validFrom) {
+    problems.push(`${path}.validUntil: must be later than validFrom`)
   }
+  return { keyId, publicKeyPem: isPem(publicKeyPem) ? publicKeyPem : "", validFrom, validUntil }
 }

@@ -19,6 +19,7 @@
  * - `rolled back`: the ledger no longer has the head that was seen before.
  * - `replayed`: the receipt is that of another record.
  * - `ledger's verdict`: the ledger itself says that the record was tampered with.
+ * - `audit`: the audit of a report found the ledger invalid.
  * - `signature`: a signature is missing, wrong, or of a key that was not valid then.
  * - `malformed`: the evidence cannot be what it says it is.
  */
@@ -34,6 +35,7 @@ export type Reason =
   | "rolled back"
   | "replayed"
   | "ledger's verdict"
+  | "audit"
   | "signature"
   | "malformed"
 

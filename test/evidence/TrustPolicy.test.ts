@@ -4,6 +4,9 @@ import { parseTrustPolicy } from "../../src/verify.ts"
 const pem = "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n"
 const key = { keyId: "k", publicKeyPem: pem }
 
+const noTime = "must be a time in ISO 8601 with its offset, such as 2026-11-25T00:00:00Z"
+const withKey = (members: object) => ({ version: 1, keys: [{ ...key, ...members }] })
+
 describe("a trust policy", () => {
   it("has keys with their times, and what is left out is open", () => {
     assert.deepStrictEqual(parseTrustPolicy({ version: 1, keys: [key] }), {
@@ -46,7 +49,20 @@ describe("a trust policy", () => {
     [
       "times that are none",
       { version: 1, keys: [{ ...key, validFrom: "soon", validUntil: 5 }] },
-      ["keys.0.validFrom: must be a time in ISO 8601", "keys.0.validUntil: must be a time in ISO 8601"]
+      [`keys.0.validFrom: ${noTime}`, `keys.0.validUntil: ${noTime}`]
+    ],
+    ["a time without offset", withKey({ validUntil: "2026-01-01T00:00:00" }), [`keys.0.validUntil: ${noTime}`]],
+    ["a date alone", withKey({ validUntil: "2026-01-01" }), [`keys.0.validUntil: ${noTime}`]],
+    ["a day that no month has", withKey({ validUntil: "2026-02-30T00:00:00Z" }), [`keys.0.validUntil: ${noTime}`]],
+    [
+      "validity that ends before it begins",
+      withKey({ validFrom: "2027-01-01T00:00:00Z", validUntil: "2026-12-31T23:00:00-01:00" }),
+      ["keys.0.validUntil: must be later than validFrom"]
+    ],
+    [
+      "a misspelt end of validity",
+      withKey({ validTo: "2020-01-01T00:00:00Z" }),
+      ["keys.0.validTo: is not known, use one of keyId, publicKeyPem, validFrom, validUntil"]
     ],
     ["one id twice", { version: 1, keys: [key, key] }, ["keys: two have the same keyId"]],
     [
