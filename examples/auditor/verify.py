@@ -23,6 +23,9 @@ import struct
 import sys
 import zipfile
 
+# Evidence may be nested 1,000 levels deep, and each level takes a few calls.
+sys.setrecursionlimit(20_000)
+
 EVIDENCE = "xase_evidence"
 PAYLOAD_TYPE = "application/vnd.xase.commitment.v1+json"
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -513,6 +516,8 @@ def verify_bundle(data, trust):
     if "input" not in parts or "output" not in parts:
         found.missing.append("the payload, which the ledger does not keep or was not asked for")
         return found
+    if member(hashes, "context_hash") is not None and "context" not in parts:
+        found.problem("context", "the context that the hashes name was taken out")
     for name, part in parts.items():
         if prefixed(ledger_form(part)) != member(hashes, f"{name}_hash"):
             found.problem(name, f"the {name} is not the one that was recorded")

@@ -24,6 +24,8 @@ export interface ProofBundle {
   readonly proof: JsonObject
   /** Present where the ledger kept the payload and was asked for it. */
   readonly payload?: Payload | undefined
+  /** Texts of it that not every reader understands alike: reason enough for an invalid verdict. */
+  readonly problems?: ReadonlyArray<Problem> | undefined
 }
 
 /** A bundle, or why the bytes are none. */
@@ -49,22 +51,24 @@ export const readBundle = (zip: Uint8Array): ReadBundle => {
   if (problem !== undefined) return refuse("", problem)
   const stranger = [...files.keys()].find((name) => !expectedMember.test(name))
   if (stranger !== undefined) return refuse(stranger, "is no part of a proof bundle")
+  const problems: Array<Problem> = []
+  const objectIn = (name: string): JsonObject | undefined => objectOf(name, textOf(files.get(name)), problems)
   const decision = textOf(files.get("decision.json"))
-  const manifest = objectOf(decision)
-  const proof = objectOf(textOf(files.get("proof.json")))
-  if (decision === undefined || manifest === undefined) return refuse("decision.json", notStrict)
-  if (proof === undefined) return refuse("proof.json", notStrict)
-  const kept = ["input", "output", "context"].filter((name) => files.has(`payloads/${name}.json`))
-  if (kept.length === 0) return { bundle: { decision, manifest, proof } }
-  const parts = new Map(kept.map((name) => [name, objectOf(textOf(files.get(`payloads/${name}.json`)))]))
-  const [input, output, context] = ["input", "output", "context"].map((name) => parts.get(name))
-  if (input === undefined || output === undefined || (parts.has("context") && context === undefined)) {
-    return refuse("payloads", "are incomplete or no JSON objects that everybody reads alike")
+  const manifest = objectIn("decision.json")
+  const proof = objectIn("proof.json")
+  if (decision === undefined || manifest === undefined) return refuse("decision.json", noObject)
+  if (proof === undefined) return refuse("proof.json", noObject)
+  const hasPayload = [...files.keys()].some((name) => name.startsWith("payloads/"))
+  if (!hasPayload) return { bundle: { decision, manifest, proof, problems } }
+  const [input, output, context] = ["input", "output", "context"].map((name) => objectIn(`payloads/${name}.json`))
+  const isContextUnreadable = context === undefined && files.has("payloads/context.json")
+  if (input === undefined || output === undefined || isContextUnreadable) {
+    return refuse("payloads", "are incomplete or no JSON objects")
   }
-  return { bundle: { decision, manifest, proof, payload: { input, output, ...(context && { context }) } } }
+  return { bundle: { decision, manifest, proof, payload: { input, output, ...(context && { context }) }, problems } }
 }
 
-const notStrict = "is missing or no JSON object that everybody reads alike"
+const noObject = "is missing or no JSON object"
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
@@ -76,12 +80,27 @@ const textOf = (bytes: Uint8Array | undefined): string | undefined => {
   }
 }
 
-const objectOf = (source: string | undefined): JsonObject | undefined => {
-  const read = source === undefined ? undefined : parseStrict(source)
-  return read?._tag === "Value" && isObject(read.value) ? read.value : undefined
+/** The object of a text. One that readers disagree about is read as most do, and noted. */
+const objectOf = (path: string, source: string | undefined, problems: Array<Problem>): JsonObject | undefined => {
+  if (source === undefined) return undefined
+  const read = parseStrict(source)
+  if (read._tag === "Value") return isObject(read.value) ? read.value : undefined
+  try {
+    const value: unknown = JSON.parse(source.replace(/^\ufeff/, ""))
+    if (!isObject(value)) return undefined
+    const place = read.path === "" ? "it" : read.path
+    problems.push({
+      reason: "malformed",
+      path,
+      message: `not every reader reads ${path} alike: ${place} ${read.message}`
+    })
+    return value
+  } catch {
+    return undefined
+  }
 }
 
-/** What a bundle is held against. */
+/** What a bundle is compared with. */
 export interface BundleTrust {
   /** Whose signatures count. Without it the bundle is whole at best. */
   readonly policy?: TrustPolicy | undefined
@@ -93,6 +112,7 @@ export interface BundleTrust {
 export const verifyBundle = async (bundle: ProofBundle, { known, policy }: BundleTrust = {}): Promise<Verdict> => {
   const transactionId = text(bundle.manifest, "transaction_id")
   const found = findings()
+  found.problems.push(...(bundle.problems ?? []))
   checkDigest(bundle, found)
   checkHashes(bundle, found)
   await checkLedgerSignature(bundle, policy?.ledgerKeys ?? [], found)

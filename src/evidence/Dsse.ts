@@ -35,7 +35,9 @@ export const toBase64 = (bytes: Uint8Array): string =>
 /** The bytes of base64 text, `undefined` where it is none. */
 export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> | undefined => {
   try {
-    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+    const binary = atob(text)
+    // `atob` takes white space and missing padding, which other readers refuse.
+    return btoa(binary) === text ? Uint8Array.from(binary, (character) => character.charCodeAt(0)) : undefined
   } catch {
     return undefined
   }

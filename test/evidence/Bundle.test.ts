@@ -154,8 +154,6 @@ describe("reading a bundle", () => {
     ],
     ["a payload that is no object", zipSync({ ...files, "payloads/input.json": strToU8("1") }), "payloads"],
     ["text that is no UTF-8", zipSync({ ...files, "decision.json": Uint8Array.of(0xff) }), "decision.json"],
-    ["a name that stands twice", zipSync({ ...files, "proof.json": strToU8('{"hash":"a","hash":"b"}') }), "proof.json"],
-    ["a byte order mark", zipSync({ ...files, "proof.json": strToU8("\ufeff{}") }), "proof.json"],
     [
       "a member that is no part of it",
       zipSync({ ...files, "payloads/extra.json": strToU8("{}") }),
@@ -166,6 +164,19 @@ describe("reading a bundle", () => {
     assert.isUndefined(bundle)
     assert.strictEqual(problem?.reason, "malformed")
     assert.strictEqual(problem?.path, path)
+  })
+
+  it.each([
+    ["a name that stands twice", "payloads/input.json", '{"a":1,"a":1}'],
+    ["a number beyond all readers", "payloads/output.json", '{"a":1e999}'],
+    ["half a character", "payloads/input.json", '{"a":"\\ud800"}'],
+    ["a byte order mark", "payloads/input.json", "\ufeff{}"]
+  ])("with %s is read, and invalid for it", async (_, name, text) => {
+    const { bundle } = readBundle(zipSync({ ...files, [name]: strToU8(text) }))
+    if (bundle === undefined) return assert.fail("not read")
+    const { problems, verdict } = await verifyBundle(bundle)
+    assert.strictEqual(verdict, "invalid")
+    assert.isTrue(problems.some(({ path, reason }) => path === name && reason === "malformed"))
   })
 
   it("refuses what would grow beyond bounds before anything grows", () => {

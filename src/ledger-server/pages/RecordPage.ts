@@ -1,9 +1,11 @@
 /**
  * `/xase/records/{id}`: one decision with its hashes, its place in the chain and what people did about it.
  */
+
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Option from "effect/Option"
+import { parseLeniently } from "../../evidence/StrictJson.ts"
 import { type Intervention, Interventions } from "../records/Interventions.ts"
 import type * as Verification from "../records/LedgerCheck.ts"
 import { isoTime, type StoredRecord } from "../records/RecordRow.ts"
@@ -68,7 +70,7 @@ const payload = (title: string, text: string | null): Html => {
 
 const pretty = (text: string): string => {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2)
+    return JSON.stringify(parseLeniently(text), null, 2)
   } catch {
     return text
   }

@@ -4,8 +4,10 @@
  * The signature covers the 32 bytes of the SHA-256 of `decision.json`, which is the manifest as one line of JSON. The
  * bundle can be checked offline with `verify.js`, which is part of it, or by hand: `sha256sum decision.json`.
  */
+
 import { createHash } from "node:crypto"
 import { strToU8, zipSync } from "fflate"
+import { parseLeniently } from "../../evidence/StrictJson.ts"
 import { isoTime, type StoredRecord } from "../records/RecordRow.ts"
 import { algorithm, type SigningKey } from "./SigningKey.ts"
 
@@ -88,7 +90,7 @@ const manifestOf = ({ now, record, tenantName }: Contents): object => ({
 const payloadsOf = (record: StoredRecord): { readonly [name: string]: unknown } => {
   const kept = { input: record.inputPayload, output: record.outputPayload, context: record.contextPayload }
   return Object.fromEntries(
-    Object.entries(kept).flatMap(([name, text]) => (text === null ? [] : [[name, JSON.parse(text)]]))
+    Object.entries(kept).flatMap(([name, text]) => (text === null ? [] : [[name, parseLeniently(text)]]))
   )
 }
 

@@ -3,9 +3,11 @@
  *
  * Reads as its sentence: hashes of the payloads, hash of the record, its place behind its predecessor, its seal.
  */
+
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Evidence from "../../evidence/LedgerHash.ts"
+import { parseLeniently } from "../../evidence/StrictJson.ts"
 import type { Settings } from "../LedgerSettings.ts"
 import * as Chain from "./Chain.ts"
 import { isObject } from "./RecordPayload.ts"
@@ -37,7 +39,7 @@ type StoreService = Store["Service"]
 const matches = (payload: string | null, hash: string | null): boolean => {
   if (payload === null) return true
   try {
-    const parsed: unknown = JSON.parse(payload)
+    const parsed: unknown = parseLeniently(payload)
     return isObject(parsed) && Evidence.hashObject(parsed) === hash
   } catch {
     return false

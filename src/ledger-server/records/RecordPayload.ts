@@ -4,8 +4,10 @@
  * The ledger's issues are part of its contract (clients show them), so they are built here word for word, field by field,
  * all at once. The rules are few and hot, hence plain functions.
  */
+
 import { type DecisionType, decisionTypes } from "../../decision/Decision.ts"
 import type { JsonObject } from "../../evidence/LedgerHash.ts"
+import { parseLeniently } from "../../evidence/StrictJson.ts"
 
 /** A validated body. Fields that the ledger drops (model metadata, explanation) are not in it. */
 export interface RecordPayload {
@@ -156,7 +158,7 @@ const maxDepth = 4000
 export const parse = (body: string): unknown => {
   const text = body.charCodeAt(0) === 0xfeff ? body.slice(1) : body
   if (text.length > maxDepth * 2 && depthOf(text) > maxDepth) throw new RangeError(`deeper than ${maxDepth} levels`)
-  return JSON.parse(text)
+  return parseLeniently(text)
 }
 
 const depthOf = (text: string): number => {
