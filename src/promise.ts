@@ -6,6 +6,7 @@
  * the host as an unhandled rejection; `onError` hears of the failure either way.
  */
 import * as ConfigProvider from "effect/ConfigProvider"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -26,12 +27,13 @@ import { CurrentObserver, type Observer } from "./delivery/Settlement.ts"
 import type { Verdict } from "./evidence/Verdict.ts"
 import { Ledger } from "./ledger/Ledger.ts"
 import * as NodeTransport from "./ledger/NodeTransport.ts"
+import { type LineLevel, type LoggerOption, loggerFrom, safely } from "./promise/Callbacks.ts"
 import * as ProcessExit from "./promise/ProcessExit.ts"
 import * as UnrefClock from "./promise/UnrefClock.ts"
 import * as XaseError from "./promise/XaseError.ts"
 import type { OutboxOptions } from "./settings/OutboxSettings.ts"
 import * as XaseConfig from "./settings/XaseConfig.ts"
-import { type ConfigurationError, QueueClosed, QueueFull } from "./XaseError.ts"
+import { ConfigurationError, QueueClosed, QueueFull, ValidationError } from "./XaseError.ts"
 
 export type { VerificationJson } from "./contract/LedgerClaim.ts"
 export type { ReceiptJson } from "./contract/Receipt.ts"
@@ -40,6 +42,7 @@ export type { SignerOptions } from "./decision/Signer.ts"
 export type { DeliveryState, Stats } from "./delivery/Delivery.ts"
 export type { Settled } from "./delivery/Outcome.ts"
 export type { Problem, Reason, Verdict } from "./evidence/Verdict.ts"
+export type { LoggerObject, LoggerOption } from "./promise/Callbacks.ts"
 export { XaseError } from "./promise/XaseError.ts"
 export type { OutboxOptions } from "./settings/OutboxSettings.ts"
 
@@ -99,8 +102,11 @@ export interface XaseClientConfig
    * ledger. `about` says which decision, where there is one that was accepted. What it throws changes nothing.
    */
   readonly onError?: ((error: XaseError.XaseError, about?: Settled) => unknown) | undefined
-  /** Takes the few lines that the SDK would log: one for each change of state. Silent by default. */
-  readonly logger?: ((line: string) => void) | undefined
+  /**
+   * Gets the few lines that the SDK logs, one for each change of state: a function, or an object with `info` and `warn`
+   * such as `console` or a pino logger. What it throws changes nothing. Silent by default, and with `false`.
+   */
+  readonly logger?: LoggerOption | undefined
   /** Whether SIGINT, SIGTERM and the natural end of the process close the client. Default true. */
   readonly exitHandlers?: boolean | undefined
 }
@@ -119,6 +125,20 @@ const handled = <A>(promise: Promise<A>): Promise<A> => {
   return promise
 }
 
+/** What letting go of connections may take at least, in milliseconds. */
+const leastClosing = 100
+
+/** Waits for a promise, for half of a client's shutdown time at most; it never rejects. */
+const inTime = (ending: Promise<unknown>, shutdownMillis: number): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, Math.max(shutdownMillis / 2, leastClosing))
+    const end = (): void => {
+      clearTimeout(timer)
+      resolve()
+    }
+    ending.then(end, end)
+  })
+
 /** What `record` returns when it has queued: one promise for all calls, since there is nothing to wait for. */
 const queued: Promise<undefined> = Promise.resolve(undefined)
 
@@ -127,17 +147,25 @@ const orThrow = <A>(exit: Exit.Exit<A, XaseError.TaggedError>): A => {
   throw XaseError.fromCause(exit.cause)
 }
 
+/** The logger of an option, or a `XaseError` that names it. */
+const checkedLogger = (option: unknown): Log | undefined => {
+  try {
+    return loggerFrom(option)
+  } catch (error) {
+    throw error instanceof ConfigurationError ? XaseError.fromTagged(error) : error
+  }
+}
+
 /** Reads the variables as they are now: Effect's default provider keeps those of its first use, before any dotenv. */
 const fromEnvironment = <A>(settings: Effect.Effect<A, ConfigurationError>): A =>
   orThrow(Effect.runSyncExit(Effect.provideService(settings, ConfigProvider.ConfigProvider, ConfigProvider.fromEnv())))
 
-const lineLogger = (log: (line: string) => void): Logger.Logger<unknown, void> =>
-  Logger.make(({ message }) => {
-    try {
-      log((Array.isArray(message) ? message : [message]).map(String).join(" "))
-    } catch {
-      // A logger that throws must not stop delivery, and there is nowhere left to say so.
-    }
+type Log = (level: LineLevel, line: string) => void
+
+const lineLogger = (log: Log): Logger.Logger<unknown, void> =>
+  Logger.make(({ logLevel, message }) => {
+    const line = (Array.isArray(message) ? message : [message]).map(String).join(" ")
+    log(logLevel === "Info" || logLevel === "Debug" || logLevel === "Trace" ? "info" : "warn", line)
   })
 
 /** The caller's functions, made safe to call. */
@@ -149,25 +177,17 @@ interface Callbacks extends Observer {
 const makeCallbacks = (
   onSuccess: XaseClientConfig["onSuccess"],
   onError: XaseClientConfig["onError"],
-  logger: XaseClientConfig["logger"]
+  log: Log | undefined
 ): Callbacks => {
   let hasWarned = false
   const warn = (): void => {
     if (hasWarned) return
     hasWarned = true
-    logger?.("xase: a callback threw or rejected; delivery goes on, and this is said once")
-  }
-  const safely = (call: () => unknown): void => {
-    try {
-      const result = call()
-      if (result instanceof Promise) result.catch(warn)
-    } catch {
-      warn()
-    }
+    log?.("warn", "xase: a callback threw or rejected; delivery goes on, and this is said once")
   }
   // An error costs a stack trace, so it is only made where somebody listens.
   const tellError = (makeError: () => XaseError.XaseError, about?: Settled): void => {
-    if (onError !== undefined) safely(() => onError(makeError(), about))
+    if (onError !== undefined) safely(() => onError(makeError(), about), warn)
   }
   return {
     onRefusal: (error) => tellError(() => error),
@@ -175,7 +195,7 @@ const makeCallbacks = (
     onOutcome: (outcome) => {
       switch (outcome._tag) {
         case "Delivered":
-          return onSuccess === undefined ? undefined : safely(() => onSuccess(resultOf(outcome.receipt), outcome))
+          return onSuccess === undefined ? undefined : safely(() => onSuccess(resultOf(outcome.receipt), outcome), warn)
         case "Failed":
           return tellError(() => XaseError.fromTagged(outcome.error), outcome)
         case "Dropped":
@@ -208,16 +228,19 @@ export class XaseClient implements AsyncDisposable {
   readonly #fireAndForget: boolean
   readonly #exit: ProcessExit.Closeable
   readonly #journal = Scope.makeUnsafe()
+  readonly #shutdownMillis: number
   #closing: Promise<void> | undefined
 
   constructor(config: XaseClientConfig = {}) {
     const { exitHandlers = true, fireAndForget, logger, onError, onSuccess, ...options } = config
-    this.#callbacks = makeCallbacks(onSuccess, onError, logger)
+    const log = checkedLogger(logger)
+    this.#callbacks = makeCallbacks(onSuccess, onError, log)
     this.#fireAndForget = fromEnvironment(
       XaseConfig.booleanSetting("fireAndForget", "XASE_FIRE_AND_FORGET", fireAndForget, true)
     )
     const settings = fromEnvironment(XaseConfig.make(options))
-    this.#loggers = new Set(logger === undefined ? [] : [lineLogger(logger)])
+    this.#loggers = new Set(log === undefined ? [] : [lineLogger(log)])
+    this.#shutdownMillis = Duration.toMillis(settings.shutdownTimeout)
     // Apart from the layers: one that fails cannot end within this call.
     const journal = orThrow(
       Effect.runSyncExit(
@@ -261,6 +284,10 @@ export class XaseClient implements AsyncDisposable {
   record(payload: RecordPayload, options: RecordOptions & { readonly skipQueue: true }): Promise<RecordResult>
   record(payload: RecordPayload, options?: RecordOptions): Promise<RecordResult | undefined>
   record(payload: RecordPayload, options: RecordOptions = {}): Promise<RecordResult | undefined> {
+    if (typeof options !== "object" || options === null) {
+      const message = `must be an object, not ${options === null ? "null" : typeof options}: leave it out instead`
+      return this.#refused(new ValidationError({ issues: [{ path: "options", message }] }))
+    }
     const record = this.#recorder.makeRecord(payload, options, Date.now(), undefined)
     if (Result.isFailure(record)) return this.#refused(record.failure)
     const { delivery } = this.#recorder
@@ -336,7 +363,8 @@ export class XaseClient implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await this.#run(this.#recorder.delivery.close)
-    await this.#runtime.dispose()
+    // A store or a driver that does not answer is left behind: what it holds is reported by now.
+    await inTime(this.#runtime.dispose(), this.#shutdownMillis)
     await Effect.runPromise(Scope.close(this.#journal, Exit.void))
     ProcessExit.unregister(this.#exit)
   }
