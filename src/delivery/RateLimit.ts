@@ -36,6 +36,9 @@ export interface Service {
   ) => Effect.Effect<void>
 }
 
+/** A shared count that answers later than this is done without. */
+const counterTimeout = Duration.seconds(1)
+
 /** The ledger's own window, as long as nothing else is said (ledger contract). */
 const ledgerWindow = Duration.hours(1)
 
@@ -68,15 +71,22 @@ export const make = (counter: RequestCounter, configured: RateLimitSettings | un
 
   const later = (retryAfter: Duration.Duration): RateLimitExceeded => new RateLimitExceeded({ retryAfter, named: true })
 
-  const without = <A>(value: A) => Effect.catch((_: OutboxUnavailable) => Effect.succeed(value))
+  const orElse =
+    <B>(value: B) =>
+    <A>(effect: Effect.Effect<A, OutboxUnavailable>): Effect.Effect<A | B> =>
+      Effect.catch(effect, () => Effect.succeed(value)).pipe(
+        Effect.timeoutOrElse({ duration: counterTimeout, orElse: () => Effect.succeed(value) })
+      )
+  const ignored = (effect: Effect.Effect<void, OutboxUnavailable>): Effect.Effect<void> =>
+    Effect.asVoid(orElse(undefined)(effect))
 
   return {
     acquire: (apiKey) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         const key = hashOf(apiKey)
-        // A count that cannot be asked for holds nobody up: the ledger still has its own.
+        // A count that gives no answer holds no record up: the ledger still has its own.
         const counts = Effect.all(
-          [take(key, now).pipe(without(undefined)), counter.pause(key).pipe(without(undefined))],
+          [take(key, now).pipe(orElse(undefined)), counter.pause(key).pipe(orElse(undefined))],
           { concurrency: 2 }
         )
         return Effect.flatMap(counts, ([remaining, pause]): Effect.Effect<Permit, RateLimitExceeded> => {
@@ -89,11 +99,9 @@ export const make = (counter: RequestCounter, configured: RateLimitSettings | un
     observe: ({ pause }, status, headers, named) => {
       if (configured === undefined) limit = countIn(headers, "x-ratelimit-limit") ?? limit
       if (pause === undefined) return Effect.void
-      if (status === 429) return named === undefined ? Effect.void : pause.refused(named).pipe(without(undefined))
+      if (status === 429) return named === undefined ? Effect.void : ignored(pause.refused(named))
       if ((countIn(headers, "x-ratelimit-remaining") ?? 1) > 0) return Effect.void
-      return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        pause.refused(untilNextWindow(now)).pipe(without(undefined))
-      )
+      return Effect.flatMap(Clock.currentTimeMillis, (now) => ignored(pause.refused(untilNextWindow(now))))
     }
   }
 }

@@ -57,6 +57,10 @@ export class Ledger extends Context.Service<Ledger, Service>()("xase-sdk/Ledger"
 /** How much of an unexpected answer an error may quote, in characters. */
 const maxQuotedCharacters = 500
 
+/** How much of the list of issues of a refusal is read. */
+const maxQuotedIssues = 100
+const maxAnswerDepth = 8
+
 /** Talks to the ledger over a transport. */
 export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.effect(
   Ledger,
@@ -68,6 +72,7 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.e
     const ownHeaders = {
       ...config.headers,
       accept: "application/json",
+      "accept-encoding": "identity",
       "user-agent": config.headers["user-agent"] ?? `xase-sdk/${version}`
     }
     const postHeaders = { ...ownHeaders, "content-type": "application/json" }
@@ -79,8 +84,8 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.e
     ): Effect.Effect<A, LedgerError> =>
       Effect.flatMap(send(request), (answer) => read(parsed(answer, request.headers["x-api-key"])))
 
-    const receiptOf = (answer: Answer, { idempotencyKey }: LedgerRecord): Effect.Effect<Receipt, LedgerError> => {
-      if (!isSuccess(answer)) return refusal(answer, idempotencyKey)
+    const receiptOf = (answer: Answer, { body, idempotencyKey }: LedgerRecord): Effect.Effect<Receipt, LedgerError> => {
+      if (!isSuccess(answer)) return refusal(withoutPayload(answer, body), idempotencyKey)
       const receipt = receiptIn(answer.body)
       return receipt === undefined ? decode(decodeReceipt, answer) : Effect.succeed(receipt)
     }
@@ -94,7 +99,9 @@ export const layer: Layer.Layer<Ledger, never, XaseConfig | Transport> = Layer.e
             headers: {
               ...postHeaders,
               "x-api-key": Redacted.value(apiKey),
-              "idempotency-key": record.idempotencyKey
+              "idempotency-key": record.idempotencyKey,
+              // The same decision recorded again has another time and commitment: the embedded ledger compares this.
+              ...(record.fingerprint === undefined ? {} : { "x-xase-fingerprint": record.fingerprint })
             },
             body: record.body,
             timeout: record.timeout ?? config.timeout
@@ -151,6 +158,30 @@ const parsed = ({ headers, status, text: received }: Received, apiKey: string | 
   const hasKey = apiKey !== undefined && received.includes(apiKey)
   const text = hasKey ? received.replaceAll(apiKey, "[API key]") : received
   return { status, headers, text, body: parseJson(text) }
+}
+
+/** A text of an answer without the words that the request has: a proxy that quotes a payload must not bring it into logs. */
+const unquoted = (text: string, sent: string): string =>
+  text.replace(/[^\s"'`:,;()[\]{}<>=|\\]+/g, (word) => {
+    const lower = word.toLowerCase()
+    // The name of a member says where a problem is, and is no value.
+    if ((word.length < 3 && !/\d/.test(word)) || sent.includes(`"${lower}":`)) return word
+    return sent.includes(lower) ? "[...]" : word
+  })
+
+const withoutPayload = (answer: Answer, sentBody: string): Answer => {
+  const sent = sentBody.toLowerCase()
+  const clean = (value: unknown, depth: number): unknown => {
+    if (typeof value === "string") return unquoted(value.slice(0, maxQuotedCharacters), sent)
+    if (depth > maxAnswerDepth || typeof value !== "object" || value === null) return value
+    if (Array.isArray(value)) return value.slice(0, maxQuotedIssues).map((item) => clean(item, depth + 1))
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, clean(item, depth + 1)]))
+  }
+  if (!Predicate.isObject(answer.body)) {
+    return { ...answer, text: unquoted(answer.text.slice(0, maxQuotedCharacters), sent) }
+  }
+  const body = { ...Object(clean(answer.body, 0)), code: answer.body.code }
+  return { ...answer, text: JSON.stringify(body), body }
 }
 
 const decodeReceipt = Schema.decodeUnknownResult(ReceiptFromLedger)

@@ -21,12 +21,33 @@ export type Recalled =
   | { readonly _tag: "Same"; readonly answer: string }
   | { readonly _tag: "OtherBody" }
 
+/** What a request says: its body and, where the client sent one, the fingerprint of what the application gave. */
+export interface Said {
+  readonly body: string
+  /**
+   * The SHA-256 of the decision as the application gave it, from the header `x-xase-fingerprint`. The body of the same
+   * decision differs from call to call, by its time and its commitment; the fingerprint does not.
+   */
+  readonly fingerprint: string | undefined
+}
+
 /** The keys that were used. */
 export interface IdempotencyKeys {
-  /** What is known of a key, for a request with this body. */
-  readonly recall: (tenantId: string, key: string, body: string, now: number) => Recalled
+  /** What is known of a key, for a request that says this. */
+  readonly recall: (tenantId: string, key: string, said: Said, now: number) => Recalled
   /** Remembers the answer to the first request with a key. */
-  readonly remember: (tenantId: string, key: string, body: string, answer: string, now: number) => void
+  readonly remember: (tenantId: string, key: string, said: Said, answer: string, now: number) => void
+}
+
+/** Both hashes in the one column that there is. */
+const hashesOf = ({ body, fingerprint }: Said): string =>
+  fingerprint === undefined ? sha256Hex(body) : `${sha256Hex(body)} ${fingerprint}`
+
+const isSame = (stored: string, said: Said): boolean => {
+  const [bodyHash, fingerprint] = stored.split(" ")
+  return fingerprint !== undefined && said.fingerprint !== undefined
+    ? fingerprint === said.fingerprint
+    : bodyHash === sha256Hex(said.body)
 }
 
 const unknown: Recalled = { _tag: "Unknown" }
@@ -45,15 +66,15 @@ export const makeStored = (sqlite: Sqlite): IdempotencyKeys => {
     sqlite.run("DELETE FROM idempotency_keys WHERE created_at <= ?", now - lifetime)
   }
   return {
-    recall: (tenantId, key, body, now) => {
+    recall: (tenantId, key, said, now) => {
       const row = sqlite.get(select, key, tenantId, now - lifetime)
       if (row === undefined) return unknown
-      if (row.body_hash !== sha256Hex(body)) return { _tag: "OtherBody" }
+      if (!isSame(String(row.body_hash), said)) return { _tag: "OtherBody" }
       return { _tag: "Same", answer: String(row.answer) }
     },
-    remember: (tenantId, key, body, answer, now) => {
+    remember: (tenantId, key, said, answer, now) => {
       purge(now)
-      sqlite.run(replace, tenantId, key, sha256Hex(body), answer, now)
+      sqlite.run(replace, tenantId, key, hashesOf(said), answer, now)
     }
   }
 }
@@ -62,11 +83,11 @@ export const makeStored = (sqlite: Sqlite): IdempotencyKeys => {
 export const makeForgetful = (): IdempotencyKeys => {
   const used = new Map<string, { readonly answer: string; readonly at: number }>()
   return {
-    recall: (tenantId, key, _body, now) => {
+    recall: (tenantId, key, _said, now) => {
       const found = used.get(`${tenantId} ${key}`)
       return found === undefined || found.at <= now - lifetime ? unknown : { _tag: "Same", answer: found.answer }
     },
-    remember: (tenantId, key, _body, answer, now) => {
+    remember: (tenantId, key, _said, answer, now) => {
       used.set(`${tenantId} ${key}`, { answer, at: now })
     }
   }

@@ -26,6 +26,8 @@ export interface RecordRequest {
   readonly idempotencyKey: string | undefined
   /** The body as it was received. */
   readonly body: string
+  /** See `IdempotencyKeys`. */
+  readonly fingerprint: string | undefined
   /** Where the ledger is reached: receipts begin with it. */
   readonly origin: string
 }
@@ -65,9 +67,10 @@ const makeSteps = Effect.gen(function* () {
   const quotas = Quotas.make(sqlite, settings.quota)
   const keys = settings.compat === "public" ? IdempotencyKeys.makeForgetful() : IdempotencyKeys.makeStored(sqlite)
 
-  const replay = ({ body, caller, idempotencyKey, now }: Timed): Recording | undefined => {
+  const replay = (request: Timed): Recording | undefined => {
+    const { caller, idempotencyKey, now } = request
     if (idempotencyKey === undefined) return undefined
-    const recalled = keys.recall(caller.tenantId, idempotencyKey, body, now)
+    const recalled = keys.recall(caller.tenantId, idempotencyKey, request, now)
     if (recalled._tag === "Unknown") return undefined
     return recalled._tag === "Same" ? { _tag: "Replayed", answer: recalled.answer } : { _tag: "Conflict" }
   }
@@ -93,7 +96,7 @@ const makeSteps = Effect.gen(function* () {
   const answer = (request: Timed, appended: Appended, standing: Standing): Recording => {
     const text = receiptText(request.origin, appended)
     if (request.idempotencyKey !== undefined) {
-      keys.remember(request.caller.tenantId, request.idempotencyKey, request.body, text, request.now)
+      keys.remember(request.caller.tenantId, request.idempotencyKey, request, text, request.now)
     }
     return { _tag: "Recorded", answer: text, standing }
   }

@@ -4,11 +4,13 @@
  * This is the one route that carries load, and the router and the typed endpoint cost as much as all of its own work. So
  * the gate hands these requests here directly; the endpoint in `Api` remains for the documentation and answers the same.
  */
+
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import { isHash } from "../../evidence/Json.ts"
 import { ApiKeys } from "../keys/ApiKeys.ts"
 import { LedgerSettings, type Settings } from "../LedgerSettings.ts"
 import { isIdempotencyKey } from "../records/IdempotencyKeys.ts"
@@ -48,8 +50,11 @@ export const layer: Layer.Layer<RecordRoute, never, ApiKeys | LedgerSettings | O
         if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey)) {
           return Effect.succeed(Answers.invalidIdempotencyKey)
         }
+        const named = request.headers["x-xase-fingerprint"] ?? ""
+        const fingerprint = isHash(named) ? named : undefined
         return Effect.matchEffect(readText(request, settings.maxBodyBytes), {
-          onSuccess: (body) => Effect.map(recorder.record({ caller, idempotencyKey, body, origin }), toAnswer),
+          onSuccess: (body) =>
+            Effect.map(recorder.record({ caller, idempotencyKey, fingerprint, body, origin }), toAnswer),
           onFailure: (error) => Effect.succeed(unread(error))
         })
       }
