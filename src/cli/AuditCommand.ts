@@ -181,7 +181,7 @@ export const audit = Command.make(
           const before = state.walk().records
           const beginning = state.began({ at: startedAt, knownHead: journal.head() })
           let bar: ReturnType<typeof progressBar> | undefined
-          yield* walk({
+          const ofList = yield* walk({
             ledger: yield* Ledger,
             journal,
             state,
@@ -198,7 +198,7 @@ export const audit = Command.make(
           const endedAt = yield* Clock.currentTimeMillis
           const found = summaryOf(
             state,
-            conclusions({ journal, state }, beginning),
+            conclusions({ journal, state }, beginning, ofList),
             config.baseUrl,
             new Date(endedAt).toISOString()
           )

@@ -55,10 +55,11 @@ export const verify = Effect.fnUntraced(function* (
     return { ...removed(transactionId), transactionId, ledger: undefined }
   }
   const claim = answer.success
-  const predecessor = yield* predecessorOf(ledger, claim)
+  const { listedHash, predecessor } = yield* placeOf(ledger, claim)
   const known: KnownRecord = { ...held, ...entry?.known }
   const verdict = verifyRecord({ ledger: toJson(claim), predecessor, known })
-  const verdicts = held === undefined || entry === undefined ? [verdict] : [verdict, isSame(held, entry.known)]
+  const verdicts = [verdict, isAbout(transactionId, listedHash, claim)]
+  if (held !== undefined && entry !== undefined) verdicts.push(isSame(held, entry.known))
   return { ...combine(`Record ${transactionId}`, verdicts), transactionId, ledger: claim }
 })
 
@@ -74,6 +75,28 @@ const removed = (transactionId: string): Verdict =>
       }
     ]
   })
+
+/** Whether the ledger's answer is about the record that was asked for, under the hash that its list names. */
+const isAbout = (asked: string, listedHash: string | undefined, { chain, transactionId }: Verification): Verdict => {
+  const found = findings()
+  if (transactionId !== asked) {
+    found.problems.push({
+      reason: "malformed",
+      transactionId: asked,
+      path: "transaction_id",
+      message: `asked for ${asked}, the ledger answered about ${transactionId}`
+    })
+  }
+  if (listedHash !== undefined && listedHash !== chain.recordHash) {
+    found.problems.push({
+      reason: "differs",
+      transactionId: asked,
+      path: "record_hash",
+      message: `the ledger's list names ${listedHash}, but its own verification names ${chain.recordHash}`
+    })
+  }
+  return conclude(`Record ${asked}`, found)
+}
 
 /** Whether the decision that the caller holds is the one that was sent. */
 const isSame = (held: KnownRecord, sent: KnownRecord): Verdict => {
@@ -99,32 +122,46 @@ const isSame = (held: KnownRecord, sent: KnownRecord): Verdict => {
 
 const pageSize = 100
 
+/** A page that brings nothing new is no way on: after so many of them the record before counts as not found. */
+const maxPagesFurther = 20
+
 type Lister = (page: number) => Effect.Effect<RecordsPage, LedgerError>
 
-/** Looks for the record's place in the ledger's list; `undefined` where it cannot be asked or found. */
-const predecessorOf = (ledger: Ledger.Service, claim: Verification): Effect.Effect<Predecessor> => {
+/** A record's place in the ledger's list: what the list names as its hash, and the record before it. */
+interface Place {
+  readonly listedHash: string | undefined
+  readonly predecessor: Predecessor
+}
+
+const nowhere: Place = { listedHash: undefined, predecessor: undefined }
+
+/** Looks for the record's place in the ledger's list; {@link nowhere} where it cannot be asked or found. */
+const placeOf = (ledger: Ledger.Service, claim: Verification): Effect.Effect<Place> => {
   const lister: Lister = (page) => ledger.list({ page, limit: pageSize })
   return Effect.gen(function* () {
     const page = yield* pageOf(lister, claim)
-    if (page === undefined) return undefined
+    if (page === undefined) return nowhere
     const place = page.records.findIndex(({ transactionId }) => transactionId === claim.transactionId)
     const older = page.records[place + 1] ?? (yield* firstOfNext(lister, page))
-    return older === undefined ? ("none" as const) : { recordHash: older.recordHash }
-  }).pipe(Effect.catch(() => Effect.succeed(undefined)))
+    const predecessor: Predecessor = typeof older === "object" ? { recordHash: older.recordHash } : older
+    return { listedHash: page.records[place]?.recordHash, predecessor }
+  }).pipe(Effect.catch(() => Effect.succeed(nowhere)))
 }
 
 /** Records that came in meanwhile push others to the next page, so those that are known are skipped. */
 const firstOfNext = Effect.fnUntraced(function* (
   lister: Lister,
   { pagination, records }: RecordsPage
-): Effect.fn.Return<ListedRecord | undefined, LedgerError> {
+): Effect.fn.Return<ListedRecord | "none" | undefined, LedgerError> {
   const seen = new Set(records.map(({ transactionId }) => transactionId))
-  for (let page = pagination.page + 1; page <= pagination.pages + 1; page++) {
+  const end = Math.min(pagination.pages + 1, pagination.page + maxPagesFurther)
+  for (let page = pagination.page + 1; page <= end; page++) {
     const next = yield* lister(page)
     const older = next.records.find(({ transactionId }) => !seen.has(transactionId))
-    if (older !== undefined || next.records.length === 0) return older
+    if (older !== undefined) return older
+    if (next.records.length === 0) return "none"
   }
-  return undefined
+  return pagination.pages < end ? "none" : undefined
 })
 
 /** The list is sorted by time, newest first: the page is found in a few steps, and its neighbours are looked at too. */

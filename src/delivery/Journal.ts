@@ -31,8 +31,10 @@ import { ConfigurationError } from "../XaseError.ts"
  *
  * - `first`: there was none.
  * - `continues`: the new record follows the head, which is thereby proven to be in its chain.
- * - `unlinked`: it follows something else, as it does when others write to the ledger too; an audit looks it up.
- * - `set back`: it follows an older record of this journal, or none at all: the ledger was rolled back, or forked.
+ * - `unlinked`: it follows something else, as it does when others write to the ledger too, when records are sent side by side
+ *   or when the ledger repeats an old receipt; an audit looks it up.
+ * - `set back`: it was sent after a head had been seen and recorded later than that head, and yet follows an older record of
+ *   this journal, or none at all: the head was not in the chain any more.
  */
 export type Continuity = "first" | "continues" | "unlinked" | "set back"
 
@@ -145,6 +147,12 @@ const entryOf = (row: Row): JournalEntry => {
   }
 }
 
+/** A record that was seen in the ledger: by the ledger's clock and by this one, epoch milliseconds. */
+interface SeenHead extends KnownHead {
+  readonly recordedAt: number
+  readonly receivedAt: number
+}
+
 /** How far back a receipt that does not follow the head is compared. */
 const rememberedHeads = 64
 
@@ -192,33 +200,49 @@ const make = (sqlite: Sqlite, isOwner: boolean, say: (line: string) => void): Se
   }
 
   /** The last records that were seen, newest first: asking the database for each receipt would be dear. */
-  let heads: ReadonlyArray<KnownHead> = sqlite
+  let heads: ReadonlyArray<SeenHead> = sqlite
     .all(
-      `SELECT transaction_id, record_hash FROM entries WHERE record_hash IS NOT NULL ORDER BY received_at DESC, id DESC LIMIT ${rememberedHeads}`
+      `SELECT transaction_id, record_hash, ledger_timestamp, received_at FROM entries WHERE record_hash IS NOT NULL ORDER BY received_at DESC, id DESC LIMIT ${rememberedHeads}`
     )
     .map((row) => ({
       transactionId: textOf(row, "transaction_id") ?? "",
-      recordHash: textOf(row, "record_hash") ?? ""
+      recordHash: textOf(row, "record_hash") ?? "",
+      recordedAt: Date.parse(textOf(row, "ledger_timestamp") ?? ""),
+      receivedAt: numberOf(row, "received_at")
     }))
 
   const continuityOf = (parts: Row, receipt: Receipt): Continuity => {
     if (heads.length === 0) return "first"
-    if (receipt.chainPosition === "genesis") return "set back"
-    const follows = heads.findIndex((head) => {
-      const made = recordHash({
-        previousHash: head.recordHash,
-        inputHash: textOf(parts, "input_hash") ?? "",
-        outputHash: textOf(parts, "output_hash") ?? "",
-        contextHash: textOf(parts, "context_hash") ?? null
-      })
-      return made === receipt.recordHash
-    })
-    return follows === -1 ? "unlinked" : follows === 0 ? "continues" : "set back"
+    const isGenesis = receipt.chainPosition === "genesis"
+    const followed = isGenesis
+      ? undefined
+      : heads.find((head) => {
+          const made = recordHash({
+            previousHash: head.recordHash,
+            inputHash: textOf(parts, "input_hash") ?? "",
+            outputHash: textOf(parts, "output_hash") ?? "",
+            contextHash: textOf(parts, "context_hash") ?? null
+          })
+          return made === receipt.recordHash
+        })
+    if (followed !== undefined && followed === heads[0]) return "continues"
+    if (followed === undefined && !isGenesis) return "unlinked"
+    const sentAt = numberOf(parts, "sent_at")
+    const recordedAt = Date.parse(receipt.timestamp)
+    // Only a head that the ledger had when this record was sent, and has not put before it, is lost. Receipts that cross, and
+    // receipts that are repeated, fail one of these comparisons.
+    const isLost = heads.some(
+      (head) =>
+        head.receivedAt < sentAt &&
+        head.recordedAt < recordedAt &&
+        (followed === undefined || head.recordedAt > followed.recordedAt)
+    )
+    return isLost ? "set back" : "unlinked"
   }
 
   const receive = (record: LedgerRecord, receipt: Receipt, now: number): Continuity | undefined => {
     const open = sqlite.get(
-      "SELECT id, input_hash, output_hash, context_hash FROM entries WHERE idempotency_key = ? ORDER BY id DESC LIMIT 1",
+      "SELECT id, input_hash, output_hash, context_hash, sent_at FROM entries WHERE idempotency_key = ? ORDER BY id DESC LIMIT 1",
       record.idempotencyKey
     )
     if (open === undefined) return undefined
@@ -237,7 +261,8 @@ const make = (sqlite: Sqlite, isOwner: boolean, say: (line: string) => void): Se
     )
     if (!isKnown) {
       const { recordHash: hash, transactionId } = receipt
-      heads = [{ transactionId, recordHash: hash }, ...heads.slice(0, rememberedHeads - 1)]
+      const head = { transactionId, recordHash: hash, recordedAt: Date.parse(receipt.timestamp), receivedAt: now }
+      heads = [head, ...heads.slice(0, rememberedHeads - 1)]
     }
     return continuity
   }
@@ -268,7 +293,7 @@ const make = (sqlite: Sqlite, isOwner: boolean, say: (line: string) => void): Se
       attempt(() => {
         if (receive(record, receipt, now) === "set back") {
           say(
-            `xase: ${receipt.transactionId} does not follow the last record that was seen: the ledger was set back, or forked`
+            `xase: ${receipt.transactionId} was recorded after the last record that was seen and does not follow it: the ledger was set back, or forked. Run xase audit with this journal to see which records are gone`
           )
         }
       }),

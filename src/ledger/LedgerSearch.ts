@@ -2,7 +2,8 @@
  * Finds out whether the ledger has a record already, without its receipt and without its idempotency key.
  *
  * The ledger's list has no payloads, but a record's hash can be computed from its body and the hash of the record before
- * it: whoever has the body recognises its record. The list is read once for all records that are looked for.
+ * it: whoever has the body recognises its record. What was read of the list is kept, as a record that is found stays found;
+ * before a record counts as not recorded, what came into the list since then is read too.
  */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -22,10 +23,13 @@ export type Finding =
   | { readonly _tag: "NotRecorded" }
   | { readonly _tag: "Unknown"; readonly reason: string }
 
+/** What a search needs of a sealed record. */
+export type Sought = Pick<LedgerRecord, "body" | "policy">
+
 /** See the module. */
 export interface LedgerSearch {
   /** Looks for a sealed record that was accepted at a time (epoch milliseconds). Waits for a ledger that is away. */
-  readonly find: (record: LedgerRecord, acceptedAt: number) => Effect.Effect<Finding>
+  readonly find: (record: Sought, acceptedAt: number) => Effect.Effect<Finding>
 }
 
 const pageSize = 100
@@ -39,10 +43,22 @@ const maxCandidates = 200
 /** How far the clocks of client and ledger may be apart, in milliseconds. */
 const clockMargin = 3_600_000
 
+/** A record may come into the list this much later than its own time says, in milliseconds. */
+const lateMargin = 60_000
+
+/** A list whose pages bring nothing new so many times in a row has no end. */
+const maxIdlePages = 20
+
 interface Listed extends ListedRecord {
   readonly time: number
   /** The hash of the next older record in the list, `null` after the last one. */
   readonly olderHash: string | null
+}
+
+/** What was read of the list, newest first, and the time back to which it is complete. */
+interface ListRead {
+  readonly records: ReadonlyArray<Listed>
+  readonly since: number
 }
 
 const none: Finding = { _tag: "NotRecorded" }
@@ -53,30 +69,45 @@ const patience = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced
 
 /** A search in a ledger at this address. */
 export const make = (ledger: Ledger.Service, baseUrl: string): LedgerSearch => {
-  let listed: { readonly records: ReadonlyArray<Listed>; readonly since: number; readonly isWhole: boolean } | undefined
+  let listed: ListRead | undefined
 
   const asked = <A>(request: Effect.Effect<A, LedgerError>): Effect.Effect<A, LedgerError> =>
     Effect.retry(request, { while: RetryPolicy.isRetryable, schedule: patience })
 
-  /** The list down to a time; it grows at its beginning while it is read, so what was seen is skipped. */
-  const listSince = Effect.fnUntraced(function* (since: number): Effect.fn.Return<typeof listed, LedgerError> {
+  /**
+   * The list down to a time; it grows at its beginning while it is read, so what was seen is skipped. With an earlier reading,
+   * which goes back as far, only what is newer is read.
+   */
+  const listSince = Effect.fnUntraced(function* (
+    since: number,
+    earlier?: ListRead
+  ): Effect.fn.Return<ListRead, LedgerError> {
     const seen = new Map<string, ListedRecord>()
-    let isWhole = false
-    for (let page = 1; seen.size < maxRecords; page++) {
+    const known = new Set(earlier?.records.map(({ transactionId }) => transactionId))
+    const newest = earlier?.records[0]?.time ?? Number.NaN
+    const until = earlier === undefined ? since : newest - lateMargin
+    let isEnd = false
+    let idle = 0
+    for (let page = 1; seen.size < maxRecords && idle < maxIdlePages; page++) {
       const { pagination, records }: RecordsPage = yield* asked(ledger.list({ page, limit: pageSize }))
+      const before = seen.size
       for (const record of records) seen.set(record.transactionId, record)
+      idle = seen.size === before ? idle + 1 : 0
       const oldest = records.at(-1)
-      isWhole = records.length === 0 || page >= pagination.pages
-      if (isWhole || (oldest !== undefined && Date.parse(oldest.timestamp) < since)) break
+      isEnd = records.length === 0 || page >= pagination.pages
+      const hasMet = earlier === undefined || records.some(({ transactionId }) => known.has(transactionId))
+      if (isEnd || (hasMet && oldest !== undefined && Date.parse(oldest.timestamp) < until)) break
     }
-    const rows = [...seen.values()]
+    const hasMet = earlier !== undefined && [...seen.keys()].some((id) => known.has(id))
+    const rest = hasMet && !isEnd ? earlier.records.filter(({ transactionId }) => !seen.has(transactionId)) : []
+    const rows: ReadonlyArray<ListedRecord> = [...seen.values(), ...rest]
     const records = rows.map((record, index) => ({
       ...record,
       time: Date.parse(record.timestamp),
       olderHash: rows[index + 1]?.recordHash ?? null
     }))
-    const reached = isWhole ? Number.NEGATIVE_INFINITY : (records.at(-1)?.time ?? Number.POSITIVE_INFINITY)
-    return { records, since: reached, isWhole }
+    const isWhole = isEnd || (hasMet && earlier.since === Number.NEGATIVE_INFINITY)
+    return { records, since: isWhole ? Number.NEGATIVE_INFINITY : (records.at(-1)?.time ?? Number.POSITIVE_INFINITY) }
   })
 
   const receiptOf = ({ recordHash, timestamp, transactionId }: ListedRecord, isGenesis: boolean): Receipt =>
@@ -89,18 +120,34 @@ export const make = (ledger: Ledger.Service, baseUrl: string): LedgerSearch => {
     })
 
   const search = Effect.fnUntraced(function* (
-    record: LedgerRecord,
+    record: Sought,
     acceptedAt: number
   ): Effect.fn.Return<Finding, LedgerError> {
     const since = acceptedAt - clockMargin
-    if (listed === undefined || listed.since > since) listed = yield* listSince(since)
-    if (listed === undefined || listed.since > since) {
-      return unknown(`the ledger has more than ${maxRecords} records since then`)
-    }
+    const earlier = listed
+    const isNew = earlier === undefined || earlier.since > since
+    const read = isNew ? yield* listSince(since) : earlier
+    listed = read
+    if (read.since > since) return unknown(`the ledger's list does not reach back to then within ${maxRecords} records`)
+    const found = yield* searchIn(read, record, since)
+    // Only a list that was read after the record's last attempt can say that it is not there.
+    if (isNew || found._tag === "Recorded") return found
+    const fresh = yield* listSince(since, read)
+    listed = fresh
+    if (fresh.since > since) return unknown("the ledger's list could not be read to its end")
+    return yield* searchIn(fresh, record, since)
+  })
+
+  const searchIn = Effect.fnUntraced(function* (
+    { records }: ListRead,
+    record: Sought,
+    since: number
+  ): Effect.fn.Return<Finding, LedgerError> {
     const { contextHash, inputHash, outputHash } = SealedBody.read(record.body)
     const hashAfter = (previousHash: string | null): string =>
       recordHash({ previousHash, inputHash, outputHash, contextHash })
-    const candidates = listed.records.filter((row) => row.time >= since && looksLike(row, record))
+    const looksLike = likenessTo(record)
+    const candidates = records.filter((row) => row.time >= since && looksLike(row))
     const found = candidates.find((row) => hashAfter(row.olderHash) === row.recordHash)
     if (found !== undefined) return { _tag: "Recorded", receipt: receiptOf(found, found.olderHash === null) }
     if (candidates.length > maxCandidates) {
@@ -121,13 +168,13 @@ export const make = (ledger: Ledger.Service, baseUrl: string): LedgerSearch => {
   }
 }
 
-/** Whether what the list shows of a record is what its body says. */
-const looksLike = (row: ListedRecord, record: LedgerRecord): boolean => {
+/** Whether what the list shows of a row is what a record's body says; the body is parsed once. */
+const likenessTo = (record: Sought): ((row: ListedRecord) => boolean) => {
   const body = parse(record.body)
-  if (!isObject(body)) return false
-  return (
+  if (!isObject(body)) return () => false
+  const { confidence = null, decisionType } = body
+  return (row) =>
     row.policy === record.policy &&
-    row.confidence === (body.confidence ?? null) &&
-    (body.decisionType === undefined || row.decisionType === body.decisionType)
-  )
+    row.confidence === confidence &&
+    (decisionType === undefined || row.decisionType === decisionType)
 }
