@@ -41,7 +41,7 @@ export interface Service {
   readonly failNext: (error: LedgerError) => Effect.Effect<void>
 }
 
-/** See {@link Service}. */
+/** The decisions that were recorded in a test, as data. */
 export class RecordedDecisions extends Context.Service<RecordedDecisions, Service>()(
   "xase-sdk/testing/RecordedDecisions"
 ) {}

@@ -5,7 +5,14 @@
  */
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { type Finding, type Import, packageOf, type SourceModule, sourceModules } from "./support/SourceModules.ts"
+import {
+  type Finding,
+  type Import,
+  packageOf,
+  type SourceModule,
+  sourceFolder,
+  sourceModules
+} from "./support/SourceModules.ts"
 
 /** From the ground up. A module imports from its own room and from those on lower floors, never from one above. */
 const floors: ReadonlyArray<readonly [name: string, rooms: ReadonlyArray<string>]> = [
@@ -230,6 +237,13 @@ describe("architecture: every module", () => {
   it("has a docstring on everything that it exports", () => {
     assert.deepStrictEqual(
       findings(({ undocumented }) => undocumented),
+      []
+    )
+  })
+
+  it("has docstrings that stand alone", () => {
+    assert.deepStrictEqual(
+      modules.filter(({ path }) => readFileSync(`${sourceFolder}/${path}`, "utf8").includes("See the module")),
       []
     )
   })

@@ -145,7 +145,7 @@ const print = Effect.fnUntraced(function* (summary: Report.ReportSummary, folder
   ])
 })
 
-/** See the module. */
+/** `xase audit`: checks every record of a ledger and writes a report. */
 export const audit = Command.make(
   "audit",
   {

@@ -86,7 +86,7 @@ const verified = Command.make(
   ])
 )
 
-/** See the module. */
+/** `xase bundle`: downloads proof bundles and verifies them offline. */
 export const bundle = Command.make("bundle").pipe(
   Command.withSubcommands([exported, verified]),
   Command.withDescription("Proof bundles: take them away, verify them")

@@ -19,7 +19,7 @@ const rateLimitOf = (text: string): number | "unlimited" | undefined =>
 
 const decodeFaults = Schema.decodeUnknownResult(Schema.fromJsonString(FaultSettings))
 
-/** See the module. */
+/** `xase dev`: runs an embedded ledger for development. */
 export const dev = Command.make(
   "dev",
   {

@@ -94,7 +94,7 @@ const revoke = Command.make(
     })
 ).pipe(Command.withDescription("End a key"))
 
-/** See the module. */
+/** `xase keys`: makes and lists signing keys. */
 export const keys = Command.make("keys").pipe(
   Command.withDescription("Make, list and end the API keys of a ledger on this machine"),
   Command.withSubcommands([create, list, revoke])

@@ -337,7 +337,7 @@ const doctor = Command.make(
     )
 ).pipe(Command.withDescription("Check the store and every record in it"))
 
-/** See the module. */
+/** `xase outbox`: shows and repairs a durable outbox. */
 export const outbox = Command.make("outbox").pipe(
   Command.withDescription("Look after a durable outbox"),
   Command.withSubcommands([status, list, show, retry, discard, doctor]),

@@ -143,7 +143,7 @@ const recordAll = Effect.fnUntraced(function* (
   return { accepted, delivered: delivered + joined, bad, problems }
 })
 
-/** See the module. */
+/** `xase record`: records one decision a line. */
 export const record = Command.make("record", { file, ...flags }, ({ file, strict, ...given }) =>
   Effect.gen(function* () {
     const { json: asJson } = yield* xase

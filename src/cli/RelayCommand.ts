@@ -21,7 +21,7 @@ const interval = 250
 const line = ({ delivered, failed, inFlight, state }: Stats): string =>
   `${green(String(delivered))} delivered, ${failed > 0 ? red(String(failed)) : "0"} set aside, ${inFlight} in flight, ${state}`
 
-/** See the module. */
+/** `xase relay`: delivers what other processes stored in a durable outbox. */
 export const relay = Command.make(
   "relay",
   {

@@ -34,7 +34,7 @@ export interface RecordOptions {
   readonly timeout?: Duration.Input | undefined
 }
 
-/** See the module. */
+/** Makes records of decisions, delivers them and verifies them. */
 export interface Service {
   /** `now` in epoch milliseconds; `span` is the one that is active in the application. */
   readonly makeRecord: (

@@ -37,7 +37,7 @@ import type { RecordOptions } from "./Client.ts"
 import * as Client from "./Client.ts"
 import type * as Verifier from "./RecordVerifier.ts"
 
-/** See the module. */
+/** Records decisions as evidence in a Xase ledger, waits for receipts, and verifies records. */
 export interface Service {
   /**
    * Takes a decision in and returns at once, without waiting for the network. Its outcome is told by `outcomes`, `stats` and
@@ -86,7 +86,7 @@ export interface Service {
   readonly setApiKey: (apiKey: string | Redacted.Redacted<string>) => Effect.Effect<void, ConfigurationError>
 }
 
-/** See the module. */
+/** The Effect service that records decisions as evidence. Provide it with `XaseLive` or `Xase.layer`. */
 export class Xase extends Context.Service<Xase, Service>()("xase-sdk/Xase") {
   /**
    * The client with these settings, the rest from `XASE_*` variables and the defaults, over whatever `HttpClient` is

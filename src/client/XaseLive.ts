@@ -7,7 +7,7 @@ import type { ConfigurationError } from "../XaseError.ts"
 import { layerOver, type Xase } from "./Xase.ts"
 
 /**
- * See the module.
+ * Records decisions with settings from `XASE_*` variables, over Node's fast HTTP client.
  *
  * **Example**
  *

@@ -19,7 +19,7 @@ import { CustomDecisionType, type Decision, fields, isDecision, issuesOf } from 
 import * as IdempotencyKey from "./IdempotencyKey.ts"
 import { type Redactions, redactableFields } from "./Redaction.ts"
 
-/** See the module. */
+/** A decision as the ledger takes it: validated, its key fixed, encoded once. */
 export interface LedgerRecord {
   /** Sent as `Idempotency-Key` with every attempt. */
   readonly idempotencyKey: string

@@ -22,7 +22,7 @@ export interface ProducerState {
   readonly head: string | null
 }
 
-/** See the module. */
+/** Gives each record its place in the producer's chain and completes its body. */
 export interface Producer {
   /**
    * Completes the body at once and answers `undefined`, or, where a signature has to be waited for, answers the rest of the

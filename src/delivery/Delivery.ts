@@ -69,7 +69,7 @@ export interface Stats extends Accounts.Counts {
   readonly closed: boolean
 }
 
-/** See the module. */
+/** Accepts records and delivers them to the ledger in the background, each with exactly one outcome. */
 export interface Service {
   /** Takes a record in without waiting. */
   readonly acceptNow: (record: LedgerRecord) => Result.Result<Acceptance.Acceptance, AcceptError>
@@ -91,7 +91,7 @@ export interface Service {
   readonly wake: Effect.Effect<void>
 }
 
-/** See the module. */
+/** The delivery of the surrounding client. */
 export class Delivery extends Context.Service<Delivery, Service>()("xase-sdk/Delivery") {}
 
 /** Starts the workers that deliver what waits in memory. */

@@ -26,7 +26,7 @@ export type State<E> =
   | { readonly _tag: "Open" }
   | { readonly _tag: "Closed"; readonly because: ClosedBecause; readonly error: E; readonly failures: number }
 
-/** See the module. `E` is the error that closed it. */
+/** The one gate before the ledger, for all senders of a client. `E` is the error that closed it. */
 export interface DeliveryGate<E> {
   /** Waits until this sender may go. */
   readonly enter: Effect.Effect<Pass>

@@ -47,7 +47,7 @@ export interface JournalEntry {
   readonly receivedAt: number | undefined
 }
 
-/** See the module. */
+/** Reads and writes the journal of a producer: hashes, fields that the ledger shows anyway, receipts; never a payload. */
 export interface Service {
   /** Where the producer's chain stands; `undefined` to begin a new one. */
   readonly producer: ProducerState | undefined
@@ -64,7 +64,7 @@ export interface Service {
   readonly entries: () => Iterable<JournalEntry>
 }
 
-/** See the module. */
+/** The journal of the surrounding client. */
 export class Journal extends Context.Service<Journal, Service>()("xase-sdk/Journal") {}
 
 /** No journal. */

@@ -10,7 +10,7 @@ import type { LedgerRecord } from "../decision/DecisionRecord.ts"
 /** How a record stands to the records before it. */
 export type Standing = "new" | "conflict" | "under way"
 
-/** See the module. */
+/** Remembers which decision an idempotency key of the application stands for. */
 export interface KnownKeys {
   /** `under way`: the very same decision is accepted and not settled yet. */
   readonly standingOf: (record: LedgerRecord) => Standing

@@ -39,7 +39,7 @@ export interface Dropped extends Settled {
   readonly started: boolean
 }
 
-/** See the module. */
+/** How an accepted record settled: `Delivered` with its receipt, `Failed` with an error, or `Dropped` with a reason. */
 export type Outcome = Delivered | Failed | Dropped
 
 const settled = ({ idempotencyKey, policy, transactionId }: LedgerRecord): Settled => ({

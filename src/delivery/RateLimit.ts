@@ -23,7 +23,7 @@ export interface Permit {
   readonly pause: Pause | undefined
 }
 
-/** See the module. */
+/** Gives permission to send records under a limit, and learns from what the ledger answers. */
 export interface Service {
   /** The permission to send one record with an API key now; fails with the time until there is one again. */
   readonly acquire: (apiKey: string) => Effect.Effect<Permit, RateLimitExceeded>

@@ -7,7 +7,7 @@
  * load.
  */
 
-/** See the module. */
+/** Bounds the retries of a client to a share of its successful requests. */
 export interface RetryBudget {
   /** Takes the token of one retry; `false` when there is none. */
   readonly withdraw: () => boolean

@@ -30,7 +30,7 @@ import * as Metrics from "./Metrics.ts"
 import * as RetryBudget from "./RetryBudget.ts"
 import type { Accounts, Alert } from "./Settlement.ts"
 
-/** See the module. */
+/** Sends one record at a time through the gate, with retries: patiently from the outbox, or for a caller who waits. */
 export interface Sender {
   /** Sends a queued record, holding it as long as the ledger cannot take it. */
   readonly deliver: (record: LedgerRecord) => Effect.Effect<Receipt, DeliveryError>

@@ -53,7 +53,7 @@ export interface Counts {
   readonly stored: number
 }
 
-/** See the module. */
+/** Follows every accepted record to its one outcome; `stats`, `flush` and `outcomes` read from it. */
 export interface Accounts extends OutboxEvents {
   /** How a record with an application-chosen key stands to those before it. */
   readonly standingOf: (record: LedgerRecord) => KnownKeys.Standing

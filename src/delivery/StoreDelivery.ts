@@ -37,7 +37,7 @@ export interface Parts {
   readonly settle: (record: LedgerRecord, exit: Exit.Exit<Receipt, DeliveryError>) => void
 }
 
-/** See the module. */
+/** The workers that deliver what is in a durable outbox. */
 export interface StoreDelivery {
   /** Takes no more and waits until what is in flight has left the store. */
   readonly stop: Effect.Effect<void>

@@ -8,7 +8,7 @@ import { isObject, member, parse } from "./Json.ts"
 import { hashObject } from "./LedgerHash.ts"
 import type { ChainedCommitment } from "./ProducerChain.ts"
 
-/** See the module. */
+/** What a sealed body says of itself: the hashes that the ledger will compute, its fields, its commitment. */
 export interface SealedBody {
   readonly inputHash: string
   readonly outputHash: string

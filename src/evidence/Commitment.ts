@@ -56,7 +56,7 @@ export interface CommittedDecision {
   readonly storePayload?: boolean
 }
 
-/** See the module. */
+/** What a producer commits to before a decision is sent: hashes of its parts, its fields, its place in the chain. */
 export interface Commitment {
   readonly algorithm: typeof algorithm
   readonly decision: CommittedDecision

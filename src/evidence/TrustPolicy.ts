@@ -14,7 +14,7 @@ export interface TrustedKey {
   readonly validUntil?: number | undefined
 }
 
-/** See the module. */
+/** The public keys that an auditor trusts, and whether signatures are required. */
 export interface TrustPolicy {
   readonly keys: ReadonlyArray<TrustedKey>
   /** Public keys (RSA, PEM) of ledgers whose proof bundles are believed. */

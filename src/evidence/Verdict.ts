@@ -50,7 +50,7 @@ export interface Problem {
   readonly message: string
 }
 
-/** See the module. */
+/** The result of a verification: valid, invalid with every problem, or indeterminate with what is missing. */
 export interface Verdict {
   readonly verdict: "valid" | "invalid" | "indeterminate"
   /** The verdict as one sentence for people. */

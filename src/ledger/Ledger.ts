@@ -39,7 +39,7 @@ import {
 import * as RetryAfter from "./RetryAfter.ts"
 import { type Outgoing, parseJson, type Answer as Received, Transport } from "./Transport.ts"
 
-/** See the module. */
+/** The routes of a ledger, one method each. Every call is one attempt under one deadline. */
 export interface Service {
   /** `POST /records`, once. */
   readonly append: (record: LedgerRecord) => Effect.Effect<Receipt, LedgerError>
@@ -51,7 +51,7 @@ export interface Service {
   readonly setApiKey: (apiKey: Redacted.Redacted<string>) => Effect.Effect<void>
 }
 
-/** See the module. */
+/** The ledger of the surrounding client. */
 export class Ledger extends Context.Service<Ledger, Service>()("xase-sdk/Ledger") {}
 
 /** How much of an unexpected answer an error may quote, in characters. */
@@ -181,7 +181,7 @@ const withoutPayload = (answer: Answer, sentBody: string): Answer => {
     return { ...answer, text: unquoted(answer.text.slice(0, maxQuotedCharacters), sent) }
   }
   const body = { ...Object(clean(answer.body, 0)), code: answer.body.code }
-  return { ...answer, text: JSON.stringify(body), body }
+  return { ...answer, text: unquoted(JSON.stringify(body), sent), body }
 }
 
 const decodeReceipt = Schema.decodeUnknownResult(ReceiptFromLedger)

@@ -26,7 +26,7 @@ export type Finding =
 /** What a search needs of a sealed record. */
 export type Sought = Pick<LedgerRecord, "body" | "policy">
 
-/** See the module. */
+/** Finds out whether the ledger has a record, without its receipt and idempotency key. */
 export interface LedgerSearch {
   /** Looks for a sealed record that was accepted at a time (epoch milliseconds). Waits for a ledger that is away. */
   readonly find: (record: Sought, acceptedAt: number) => Effect.Effect<Finding>

@@ -30,18 +30,18 @@ export type BlockingError = Unauthorized | Forbidden | QuotaExceeded
 /** What the {@link schedule} looks at. */
 export type RetryableError = TransientError | RateLimitExceeded
 
-/** See {@link TransientError}. */
+/** Whether an error passes by itself: no answer, a server error, or a broken answer. */
 export const isTransient = (error: LedgerError): error is TransientError =>
   error._tag === "NetworkError" ||
   error._tag === "RequestTimeout" ||
   error._tag === "ServerError" ||
   error._tag === "InvalidResponse"
 
-/** See {@link BlockingError}. */
+/** Whether an error stops all records of a key: it is refused, lacks a permission, or its quota is used up. */
 export const isBlocking = (error: LedgerError): error is BlockingError =>
   error._tag === "Unauthorized" || error._tag === "Forbidden" || error._tag === "QuotaExceeded"
 
-/** See {@link RetryableError}. */
+/** Whether sending the same record again may succeed: a transient error or a rate limit. */
 export const isRetryable = (error: LedgerError): error is RetryableError =>
   error._tag === "RateLimitExceeded" || isTransient(error)
 

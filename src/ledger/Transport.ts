@@ -47,7 +47,7 @@ export const parseJson = (text: string): unknown => {
 /** Why there is no answer. `RateLimitExceeded`: the request was not sent, to stay under the limit (see `RateLimit`). */
 export type SendError = NetworkError | InvalidResponse | RequestTimeout | RateLimitExceeded
 
-/** See the module. */
+/** Sends one request and reads its answer whole, or fails with the reason why there is none. */
 export class Transport extends Context.Service<
   Transport,
   { readonly send: (request: Outgoing) => Effect.Effect<Answer, SendError> }

@@ -21,7 +21,7 @@ export type Offer =
   | { readonly _tag: "Full" }
   | { readonly _tag: "Closed" }
 
-/** See the module. */
+/** A bounded queue of accepted records in the memory of the process. */
 export interface Service {
   /** Takes a record in if there is room now, by the queue policy; `Full` under `backpressure` means: wait. */
   readonly offerNow: (record: LedgerRecord) => Offer
@@ -40,7 +40,7 @@ export interface Service {
   readonly size: () => { readonly records: number; readonly bytes: number }
 }
 
-/** See the module. */
+/** The memory outbox of the surrounding client. */
 export class Outbox extends Context.Service<Outbox, Service>()("xase-sdk/Outbox") {}
 
 const accepted: Offer = { _tag: "Accepted", evicted: [] }

@@ -58,7 +58,7 @@ export interface Care {
   readonly compact: Effect.Effect<void, OutboxUnavailable>
 }
 
-/** See the module. */
+/** A durable queue over SQLite, Redis or Postgres, with what people need to look after it. */
 export interface OutboxStore {
   readonly queues: PersistedQueue.PersistedQueueStore["Service"]
   /** Runs offers so that all of them are stored or none; `undefined` where the engine cannot. */

@@ -23,7 +23,7 @@ export interface Stored {
 /** What becomes of a record that was taken: it leaves the store, or it is set aside for people to look at. */
 export type Disposal = { readonly _tag: "Done" } | { readonly _tag: "DeadLetter"; readonly reason: string }
 
-/** See the module. */
+/** A durable outbox: records stay in it until they are handed over. */
 export interface Service {
   /** The kind of the store, for people. */
   readonly kind: string

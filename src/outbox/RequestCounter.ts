@@ -13,7 +13,7 @@ export interface Pause {
   readonly refused: (later: Duration.Duration) => Effect.Effect<void, OutboxUnavailable>
 }
 
-/** See the module. */
+/** Counts the requests of all clients that share it. */
 export interface RequestCounter {
   /**
    * Takes one request of a limit under a name and answers how many are left; a negative number, with nothing taken, when

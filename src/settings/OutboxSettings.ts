@@ -50,7 +50,7 @@ export interface DurableSettings {
   readonly idempotencyWindow: Duration.Duration
 }
 
-/** See the module; `memory` has nothing to be set. */
+/** Where accepted records wait: in memory, which has nothing to set, or durably in SQLite, Redis or Postgres. */
 export type OutboxSettings = { readonly kind: "memory" } | DurableSettings
 
 const memory: OutboxSettings = { kind: "memory" }

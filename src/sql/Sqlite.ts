@@ -11,7 +11,7 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 
 /** A row as the driver returns it. */
 export type Row = Record<string, SQLOutputValue>
 
-/** See the module. Every function may throw what SQLite throws. */
+/** A SQLite connection as a few synchronous functions. Each may throw what SQLite throws. */
 export interface Sqlite {
   /** Runs a statement for its effect and answers how many rows it changed. */
   readonly run: (sql: string, ...parameters: ReadonlyArray<SQLInputValue>) => number

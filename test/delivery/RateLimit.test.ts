@@ -2,7 +2,7 @@
  * Staying under the ledger's limit, in virtual time and with Effect's own counter in memory.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit } from "effect"
+import { Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as RateLimit from "../../src/delivery/RateLimit.ts"
 import type { RequestCounter } from "../../src/outbox/RequestCounter.ts"
@@ -149,6 +149,22 @@ describe("a counter that cannot be asked", () => {
       yield* RateLimit.make(counter, { limit: 10, window: hour }).acquire(apiKey)
       assert.lengthOf(names, 2)
       for (const name of names) assert.notInclude(name, apiKey.slice(8))
+    })
+  )
+})
+
+describe("a shared count that never answers", () => {
+  it.effect("is done without after a second, for asking and for reporting", () =>
+    Effect.gen(function* () {
+      const silent: RequestCounter = { take: () => Effect.never, pause: () => Effect.never }
+      const limit = RateLimit.make(silent, { limit: 1, window: hour })
+      const asking = yield* Effect.forkChild(allowed(limit))
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(yield* Fiber.join(asking))
+      const pause = { milliseconds: 0, refused: () => Effect.never }
+      const reporting = yield* Effect.forkChild(limit.observe({ pause }, 429, {}, Duration.seconds(5)))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(reporting)
     })
   )
 })

@@ -48,3 +48,40 @@ describe("an answer that quotes the API key (R32)", () => {
       })
   )
 })
+
+describe("an answer that quotes the request", () => {
+  const body = '{"input":{"name":"Ann Lee","ssn":"SSN-123-45-6789","income":48250},"output":{}}'
+  const secrets = ["Lee", "SSN-123", "48250"]
+  const echoes = [
+    JSON.stringify({ error: "blocked: ssn-123-45-6789 of Ann Lee", code: "VALIDATION_ERROR" }),
+    JSON.stringify({
+      error: "no",
+      details: [{ path: ["input", "ssn"], message: "received 'SSN-123-45-6789', 48250" }]
+    }),
+    JSON.stringify({ error: 'matched "ssn":"SSN-123-45-6789"', quoted: JSON.parse(body) }),
+    `<html>Request body was: ${body}</html>`
+  ]
+
+  it.effect.each([400, 403, 404, 409, 413, 422, 429, 500, 502])(
+    "with status %s brings no value of it into an error",
+    (status) =>
+      Effect.gen(function* () {
+        for (const echo of echoes) {
+          const error = yield* Ledger.use((ledger) => Effect.flip(ledger.append(record({ body })))).pipe(
+            Effect.provide(answering(status, () => echo))
+          )
+          const everything = inspect(error, { depth: 9, showHidden: true }) + error.message + JSON.stringify(error)
+          for (const secret of secrets) assert.notInclude(everything, secret)
+        }
+      })
+  )
+
+  it.effect("still says which field the ledger refused", () =>
+    Effect.gen(function* () {
+      const error = yield* Ledger.use((ledger) => Effect.flip(ledger.append(record({ body })))).pipe(
+        Effect.provide(answering(400, () => echoes[1] ?? ""))
+      )
+      assert.include(error.message, "input.ssn: received '[...]', [...]")
+    })
+  )
+})

@@ -33,7 +33,7 @@ export interface Beginning {
   readonly knownHead?: LedgerWalk.KnownHead | undefined
 }
 
-/** See the module. */
+/** What an audit has seen so far, in a file, so that it can be resumed. */
 export interface AuditState {
   readonly walk: () => LedgerWalk.WalkState
   /** What was known when the audit began; the first call says it, later ones are told it. */

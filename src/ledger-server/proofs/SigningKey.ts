@@ -8,7 +8,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 
-/** See the module. Its functions throw what the file system throws. */
+/** The key with which the embedded ledger signs proof bundles. Its functions throw what the file system throws. */
 export interface SigningKey {
   /** The signature over a digest, in base64. */
   readonly sign: (digest: Uint8Array) => string

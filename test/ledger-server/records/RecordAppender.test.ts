@@ -44,6 +44,29 @@ describe("idempotency", () => {
     )
   )
 
+  it.live("knows the same decision by its fingerprint, though its body has another time", () =>
+    withLedger({}, (ledger) =>
+      Effect.gen(function* () {
+        const [mine, other] = ["a", "b"].map((digit) => ({ ...key("said"), "x-xase-fingerprint": digit.repeat(64) }))
+        const first = yield* client.post(ledger, { ...decision, context: { timestamp: 1 } }, mine)
+        const again = yield* client.post(ledger, { ...decision, context: { timestamp: 2 } }, mine)
+        assert.strictEqual(again.text, first.text)
+        assert.strictEqual(again.headers["x-idempotency-replay"], "true")
+        assert.strictEqual((yield* client.post(ledger, { ...decision, context: { timestamp: 3 } }, other)).status, 409)
+        // A client that sends none is judged by its body, as before.
+        assert.strictEqual(
+          (yield* client.post(ledger, { ...decision, context: { timestamp: 1 } }, key("said"))).status,
+          201
+        )
+        assert.strictEqual(
+          (yield* client.post(ledger, { ...decision, context: { timestamp: 4 } }, key("said"))).status,
+          409
+        )
+        assert.strictEqual((yield* client.list(ledger)).pagination.total, 1)
+      })
+    )
+  )
+
   it.live("replays for any body with compat: public", () =>
     withLedger({ compat: "public" }, (ledger) =>
       Effect.gen(function* () {
