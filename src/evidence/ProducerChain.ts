@@ -4,7 +4,7 @@
  * The ledger has no part in it. A commitment that is named and not there was made and is gone; a number that is left out
  * while the hashes go on was never sent (a full outbox, the end of the process).
  */
-import { conclude, type Findings, findings, type Verdict } from "./Verdict.ts"
+import { conclude, type Findings, findings, type Problem, type Verdict } from "./Verdict.ts"
 
 /** A commitment with its place; the decision behind it does not matter here. */
 export interface ChainedCommitment {
@@ -31,67 +31,67 @@ export interface KnownOfChain {
 const place = ({ sequence, transactionId }: ChainedCommitment): string =>
   transactionId === undefined ? `number ${sequence}` : `number ${sequence} (${transactionId})`
 
-/** More broken links than this are not looked at: the first ones say enough. */
-const maxExceptions = 10_000
+/** More problems than this are not listed: the first ones say enough. */
+const maxProblems = 10_000
 
-/** What is needed to tell broken links apart: what follows the same commitment, what stands there twice, what is there. */
-const lookUp = (commitments: Iterable<ChainedCommitment>, exceptions: ReadonlyArray<ChainedCommitment>) => {
-  const followers = new Map<string | null, Array<ChainedCommitment>>()
-  const copies = new Map<string, number>()
-  const wanted = new Set<string | null>()
-  const there = new Set<string>()
-  for (const { hash, previousHash } of exceptions) {
-    followers.set(previousHash, [])
-    copies.set(hash, 0)
-    wanted.add(previousHash)
-  }
-  for (const commitment of commitments) {
-    followers.get(commitment.previousHash)?.push(commitment)
-    const count = copies.get(commitment.hash)
-    if (count !== undefined) copies.set(commitment.hash, count + 1)
-    if (wanted.has(commitment.hash)) there.add(commitment.hash)
-  }
-  return { followers, copies, there }
+const listed = <K>(map: Map<K, Array<ChainedCommitment>>, key: K, commitment: ChainedCommitment): void => {
+  const list = map.get(key)
+  if (list === undefined) map.set(key, [commitment])
+  else list.push(commitment)
 }
 
-const explain = (
-  commitments: Iterable<ChainedCommitment>,
-  exceptions: ReadonlyArray<ChainedCommitment>,
-  hasUnseen: boolean,
-  found: Findings
-): void => {
-  const { copies, followers, there } = lookUp(commitments, exceptions)
-  for (const commitment of exceptions) {
-    const { hash, previousHash, transactionId } = commitment
-    const about = { transactionId, path: "commitment.previousHash" }
-    const rival = followers.get(previousHash)?.find((other) => other.hash !== hash)
-    if ((copies.get(hash) ?? 0) > 1) {
-      found.problems.push({
-        ...about,
-        reason: "replayed",
-        message: `the commitment ${place(commitment)} stands in two records`
-      })
-    } else if (rival !== undefined) {
-      found.problems.push({
-        ...about,
-        reason: "fork",
-        message: `${place(commitment)} and ${place(rival)} follow the same commitment`
-      })
-    } else if (previousHash !== null && !there.has(previousHash) && hasUnseen) {
-      found.missing.push("commitments of records whose payload the ledger does not keep")
-    } else if (previousHash !== null && !there.has(previousHash)) {
-      found.problems.push({
-        ...about,
-        reason: "gap",
-        message: `${place(commitment)} follows a commitment that is not here: a record before it was removed, or the ledger never took it`
-      })
-    }
+/** All commitments by their hash, by the hash they follow and by their number. */
+const indexOf = (commitments: Iterable<ChainedCommitment>) => {
+  const byHash = new Map<string, Array<ChainedCommitment>>()
+  const byPrevious = new Map<string | null, Array<ChainedCommitment>>()
+  const byNumber = new Map<number, Array<ChainedCommitment>>()
+  for (const commitment of commitments) {
+    listed(byHash, commitment.hash, commitment)
+    listed(byPrevious, commitment.previousHash, commitment)
+    listed(byNumber, commitment.sequence, commitment)
   }
+  return { byHash, byPrevious, byNumber }
+}
+
+/** Finds what is wrong with commitments that do not come as one line, whatever their order. */
+const explain = (commitments: Iterable<ChainedCommitment>, hasUnseen: boolean, found: Findings): void => {
+  const { byHash, byNumber, byPrevious } = indexOf(commitments)
+  const differing = (list: ReadonlyArray<ChainedCommitment> | undefined, hash: string) =>
+    list?.find((other) => other.hash !== hash)
+  for (const commitment of commitments) {
+    if (found.problems.length >= maxProblems) return
+    const { hash, previousHash, sequence, transactionId } = commitment
+    const problem = (reason: Problem["reason"], message: string): void => {
+      found.problems.push({ transactionId, path: "commitment.previousHash", reason, message })
+    }
+    const copies = byHash.get(hash) ?? []
+    if (copies.length > 1 && copies[0] !== commitment) {
+      problem("replayed", `the commitment ${place(commitment)} stands in two records`)
+      continue
+    }
+    const rival = differing(byPrevious.get(previousHash), hash)
+    const namesake = differing(byNumber.get(sequence), hash)
+    if (rival !== undefined) {
+      problem("fork", `${place(commitment)} and ${place(rival)} follow the same commitment`)
+    } else if (previousHash !== null && !byHash.has(previousHash)) gap(commitment, hasUnseen, found)
+    else if (namesake !== undefined) problem("fork", `${place(commitment)} and ${place(namesake)} have the same number`)
+  }
+}
+
+const gap = (commitment: ChainedCommitment, hasUnseen: boolean, found: Findings): void => {
+  if (hasUnseen) found.missing.push("commitments of records whose payload the ledger does not keep")
+  else
+    found.problems.push({
+      reason: "gap",
+      transactionId: commitment.transactionId,
+      path: "commitment.previousHash",
+      message: `${place(commitment)} follows a commitment that is not here: a record before it was removed, or the ledger never took it`
+    })
 }
 
 /**
  * Verifies all commitments of one producer. Any order will do; in the order of their chain, or against it, nothing is kept in
- * memory. They are gone through twice, so hand over a collection and not an iterator.
+ * memory; else about 300 bytes for each. They are gone through twice, so hand over a collection and not an iterator.
  */
 export const verifyProducerChain = (
   producer: string,
@@ -99,7 +99,11 @@ export const verifyProducerChain = (
   known: KnownOfChain = {}
 ): Verdict => {
   const found = findings()
-  const exceptions: Array<ChainedCommitment> = []
+  // In the order of the chain, or against it, each link can be seen from its neighbour.
+  let isForward = true
+  let isBackward = true
+  let isNumbered = true
+  let first: ChainedCommitment | undefined
   let last: ChainedCommitment | undefined
   let count = 0
   let highest = 0
@@ -118,16 +122,17 @@ export const verifyProducerChain = (
         message: `${place(commitment)} is of another producer`
       })
     }
-    const isAfter = commitment.previousHash === last?.hash
-    if (!isAfter) {
-      // Against the order of the chain it is the one before that has to be followed from here.
-      const isBefore = last?.previousHash === commitment.hash
-      if (isBefore && exceptions.at(-1) === last) exceptions.pop()
-      if (exceptions.length < maxExceptions) exceptions.push(commitment)
+    if (last !== undefined) {
+      isForward &&= commitment.previousHash === last.hash
+      isBackward &&= last.previousHash === commitment.hash
+      isNumbered &&= isForward ? commitment.sequence > last.sequence : commitment.sequence < last.sequence
     }
+    first ??= commitment
     last = commitment
   }
-  explain(commitments, exceptions, known.hasUnseen === true, found)
+  const oldest = isForward ? first : last
+  if (!(isForward || isBackward) || !isNumbered) explain(commitments, known.hasUnseen === true, found)
+  else if (oldest !== undefined && oldest.previousHash !== null) gap(oldest, known.hasUnseen === true, found)
   if (!hasHead) {
     found.problems.push({
       reason: "rolled back",

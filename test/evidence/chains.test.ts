@@ -237,3 +237,45 @@ describe("a ledger, walked from its newest record", () => {
     assert.include(began[0]?.message ?? "", "says that it is the first")
   })
 })
+
+describe("commitments in every order", () => {
+  const hash = (n: number): string => sha256Hex(`commitment ${n}`)
+  const link = (sequence: number, previous: number | null): ChainedCommitment => ({
+    producer: "p",
+    sequence,
+    hash: hash(sequence),
+    previousHash: previous === null ? null : hash(previous),
+    transactionId: `txn_${sequence}`
+  })
+  const orders = <A>(list: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
+    list.length < 2 ? [list] : list.flatMap((item, at) => orders(list.toSpliced(at, 1)).map((rest) => [item, ...rest]))
+  const reasons = (chain: ReadonlyArray<ChainedCommitment>) =>
+    new Set(verifyProducerChain("p", chain).problems.map(({ reason }) => reason))
+
+  it("are one line or named as a fork", () => {
+    for (const third of [1, 2]) {
+      for (const fourth of [1, 2, 3]) {
+        const isLine = third === 2 && fourth === 3
+        for (const order of orders([link(1, null), link(2, 1), link(3, third), link(4, fourth)])) {
+          assert.deepStrictEqual([...reasons(order)], isLine ? [] : ["fork"])
+        }
+      }
+    }
+  })
+
+  it("name a commitment that stands in two records", () => {
+    const line = [link(1, null), link(2, 1), link(3, 2)]
+    for (const twice of line) {
+      for (const order of orders([...line, { ...twice, transactionId: "txn_copy" }])) {
+        assert.isTrue(reasons(order).has("replayed"))
+      }
+    }
+  })
+
+  it("name two commitments with one number", () => {
+    const double = { ...link(3, 2), sequence: 2 }
+    for (const order of orders([link(1, null), link(2, 1), double])) {
+      assert.strictEqual(verifyProducerChain("p", order).verdict, "invalid")
+    }
+  })
+})
