@@ -241,3 +241,23 @@ describe("reading the ledger's answer", () => {
     assert.deepStrictEqual(readClaim({ ...answer(), verification: undefined })?.failedChecks, [])
   })
 })
+
+describe("a field that was recorded and is not there", () => {
+  const without = (name: string) => {
+    const whole = answer()
+    const metadata = Object.fromEntries(Object.entries(whole.metadata).filter(([key]) => key !== name))
+    return { ...whole, metadata }
+  }
+
+  it.each([
+    ["policy_id", "policyId"],
+    ["policy_version", "policyVersion"],
+    ["decision_type", "decisionType"],
+    ["confidence", "confidence"],
+    ["processing_time", "processingTime"]
+  ])("%s is removed, emptied or of another type: each is named", (name, path) => {
+    for (const ledger of [without(name), answer({}, {}, { [name]: null }), answer({}, {}, { [name]: { a: 1 } })]) {
+      assert.deepStrictEqual(problemsOf({ ...whole, ledger }), [`differs ${path} ${transactionId}`])
+    }
+  })
+})

@@ -8,6 +8,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { type LedgerOptions, LedgerStartFailed, startLedger } from "../../src/ledger-server/index.ts"
 import * as client from "./client.ts"
+import * as http from "./http.ts"
 import { temporaryFolder, withLedger } from "./running.ts"
 
 const startFailure = (options: LedgerOptions) =>
@@ -146,6 +147,23 @@ describe("the data folder", () => {
         assert.throws(() => database.exec("UPDATE records SET confidence = 1"), /immutable/)
         assert.throws(() => database.exec("DELETE FROM records"), /immutable/)
         database.close()
+      })
+    )
+  )
+})
+
+describe("the owner's routes", () => {
+  it.live("answer 401 to a wrong key of any length and any bytes", () =>
+    withLedger({}, (ledger) =>
+      Effect.gen(function* () {
+        const right = ledger.adminKey
+        const accents = Buffer.from("é".repeat(right.length), "utf8").toString("latin1")
+        for (const key of ["", "x", "x".repeat(right.length), accents, `${right} x`, right.toUpperCase()]) {
+          const { status } = yield* http.send(ledger.origin, { path: "/admin/faults", headers: { "x-admin-key": key } })
+          assert.strictEqual(status, 401, key)
+        }
+        const { status } = yield* http.send(ledger.origin, { path: "/admin/faults", headers: { "x-admin-key": right } })
+        assert.strictEqual(status, 200)
       })
     )
   )

@@ -10,18 +10,20 @@ import { spawnSync } from "node:child_process"
 import { createRequire } from "node:module"
 
 const modules: ReadonlyArray<readonly [path: string, tests: ReadonlyArray<string>]> = [
-  ["Evidence", ["Evidence"]],
-  ["Commitment", ["Commitment"]],
-  ["verify/Verdict", ["verify/Verdict"]],
-  ["verify/FieldCheck", ["verify/FieldCheck"]],
-  ["verify/ProducerChain", ["verify/chains"]],
-  ["verify/LedgerWalk", ["verify/chains"]],
-  ["verify/TrustPolicy", ["verify/TrustPolicy"]],
-  ["verify/RecordCheck", ["verify/RecordCheck", "verify/Bundle"]],
-  ["verify/CommitmentCheck", ["verify/RecordCheck", "verify/Bundle", "verify/vectors", "verify/fuzz"]],
-  ["verify/Report", ["verify/vectors", "verify/fuzz"]],
-  ["verify/Bundle", ["verify/Bundle", "verify/vectors"]],
-  ["verify/Signature", ["Signer", "verify/vectors"]]
+  ["evidence/LedgerHash", ["evidence/LedgerHash"]],
+  ["evidence/Commitment", ["evidence/Commitment"]],
+  ["evidence/StrictJson", ["evidence/StrictJson"]],
+  ["evidence/Zip", ["evidence/Zip"]],
+  ["evidence/Verdict", ["evidence/Verdict"]],
+  ["evidence/FieldCheck", ["evidence/FieldCheck"]],
+  ["evidence/ProducerChain", ["evidence/chains"]],
+  ["evidence/LedgerWalk", ["evidence/chains"]],
+  ["evidence/TrustPolicy", ["evidence/TrustPolicy"]],
+  ["evidence/RecordCheck", ["evidence/RecordCheck", "evidence/Bundle"]],
+  ["evidence/CommitmentCheck", ["evidence/RecordCheck", "evidence/Bundle", "evidence/vectors", "evidence/fuzz"]],
+  ["evidence/Report", ["evidence/vectors", "evidence/fuzz"]],
+  ["evidence/Bundle", ["evidence/Bundle", "evidence/vectors"]],
+  ["evidence/Dsse", ["decision/Signer", "evidence/vectors"]]
 ]
 
 const stryker = createRequire(import.meta.url)
