@@ -350,3 +350,44 @@ describe("flush and closing", () => {
     })
   )
 })
+
+describe("a caller who waits for a receipt while the client closes", () => {
+  it.effect("gets the receipt that comes within the shutdown time", () =>
+    Effect.gen(function* () {
+      const { delivery } = yield* setUp(() => Effect.delay(ok, "1 second"))
+      const waiting = yield* Effect.forkChild(Effect.exit(delivery.deliverNow(recordOf(1))), { startImmediately: true })
+      const closing = yield* Effect.forkChild(delivery.close, { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(yield* Fiber.join(waiting), Exit.succeed(receipt))
+      assert.include(delivery.stats(), { accepted: 1, delivered: 1, pending: 0, inFlight: 0 })
+    })
+  )
+
+  it.effect("gets QueueClosed when none comes in time", () =>
+    Effect.gen(function* () {
+      const { delivery } = yield* setUp(() => Effect.never)
+      const waiting = yield* Effect.forkChild(Effect.flip(delivery.deliverNow(recordOf(1))), { startImmediately: true })
+      const closing = yield* Effect.forkChild(delivery.close, { startImmediately: true })
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(closing)
+      assert.deepInclude(yield* Fiber.join(waiting), { _tag: "QueueClosed", started: true })
+    })
+  )
+})
+
+describe("a caller who joined the same decision", () => {
+  it.effect("hears after a minute that it is still under way", () =>
+    Effect.gen(function* () {
+      const { delivery } = yield* setUp(() => down)
+      yield* delivery.accept(recordOf(1, "loan-1"))
+      const waiting = yield* Effect.forkChild(Effect.flip(delivery.deliverNow(recordOf(1, "loan-1"))), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("59 seconds")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      assert.deepInclude(yield* Fiber.join(waiting), { _tag: "MaxRetriesExceeded", kept: true })
+    })
+  )
+})
