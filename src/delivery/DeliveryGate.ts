@@ -48,7 +48,7 @@ export interface DeliveryGate<E> {
   ) => Effect.Effect<boolean>
   /** The holder of the pass gave up before there was an answer. */
   readonly abandon: (pass: Pass) => void
-  /** Lets the next probe go at once. */
+  /** Lets the next probe go at once; what answers to earlier passes say no longer closes the gate. */
   readonly wake: () => void
   readonly state: () => State<E>
   /** How long the pause still lasts; zero when the gate is open. */
@@ -75,6 +75,9 @@ export const make = <E>(probePatience: Duration.Duration): DeliveryGate<E> => {
   let changed = Latch.makeUnsafe(false)
   let closed: Closed<E> | undefined
   let epoch = 0
+
+  /** Passes from before this epoch were sent under circumstances that have changed, with an earlier API key for instance. */
+  let wokenAt = 0
 
   // Opening a latch resumes its waiters there and then; those who have to wait again find a new one.
   const announce = (): void => {
@@ -125,6 +128,10 @@ export const make = <E>(probePatience: Duration.Duration): DeliveryGate<E> => {
     },
     close: (pass, because, error, pause) =>
       Effect.suspend(() => {
+        if (pass.epoch < wokenAt) {
+          abandon(pass)
+          return Effect.succeed(false)
+        }
         if (closed !== undefined && pass.role === "scout") return Effect.succeed(false)
         // A probe of an earlier closing may come back while another is on its way; it is a sender like any other by now.
         const isProbe = closed?.probe === pass
@@ -152,6 +159,7 @@ export const make = <E>(probePatience: Duration.Duration): DeliveryGate<E> => {
     abandon,
     wake: () => {
       if (closed === undefined) return
+      wokenAt = ++epoch
       closed = { ...closed, untilNanos: 0n }
       announce()
     },

@@ -212,7 +212,11 @@ export const make = Effect.fnUntraced(function* (
 
   // -- a record whose caller waits
 
-  /** Waits for a rate limit within bounds, scouts in an outage, and does not even try with a key that is refused. */
+  /** Goes as the probe, or fails as before when another one is on its way for longer than a request may take. */
+  const probeNow = (error: LedgerError): Effect.Effect<DeliveryGate.Pass, LedgerError> =>
+    Effect.timeoutOrElse(gate.enter, { duration: config.timeout, orElse: () => Effect.fail(error) })
+
+  /** Waits for a rate limit within bounds, scouts in an outage, and does not try within the pause after a refused key. */
   const enterNow: Effect.Effect<DeliveryGate.Pass, LedgerError> = Effect.flatMap(
     gate.remaining,
     (remaining): Effect.Effect<DeliveryGate.Pass, LedgerError> => {
@@ -220,7 +224,8 @@ export const make = Effect.fnUntraced(function* (
       if (state._tag === "Open") return gate.enter
       const { error } = state
       if (error._tag === "MaxRetriesExceeded") return Effect.sync(gate.scout)
-      if (error._tag !== "RateLimitExceeded") return Effect.fail(error)
+      // Once the pause is over, or the key was changed, somebody has to try: there may be no queued record to do it.
+      if (error._tag !== "RateLimitExceeded") return Duration.isZero(remaining) ? probeNow(error) : Effect.fail(error)
       const tooLong = new RateLimitExceeded({ retryAfter: remaining, named: error.named })
       return Duration.isGreaterThan(remaining, config.maxRetryAfter)
         ? Effect.fail(tooLong)

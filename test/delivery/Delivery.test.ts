@@ -391,3 +391,22 @@ describe("a caller who joined the same decision", () => {
     })
   )
 })
+
+describe("a client that only waits for receipts, after a refused key", () => {
+  it.effect("tries again when the pause is over, and at once when it is woken", () =>
+    Effect.gen(function* () {
+      let answer: Answer = Effect.fail(new Unauthorized({ reason: "Invalid API key" }))
+      const { attempts, delivery } = yield* setUp(() => answer)
+      for (const n of [1, 2])
+        assert.strictEqual((yield* Effect.flip(delivery.deliverNow(recordOf(n))))._tag, "Unauthorized")
+      assert.strictEqual(attempts.length, 1, "within the pause the second one is not sent")
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual((yield* Effect.flip(delivery.deliverNow(recordOf(3))))._tag, "Unauthorized")
+      assert.strictEqual(attempts.length, 2)
+      answer = ok
+      yield* delivery.wake
+      assert.strictEqual(yield* delivery.deliverNow(recordOf(4)), receipt)
+      assert.strictEqual(delivery.stats().state, "flowing")
+    })
+  )
+})

@@ -297,6 +297,23 @@ describe("waking", () => {
   )
 })
 
+describe("a probe that was under way when the gate was woken", () => {
+  it.effect("does not close it again: the next probe goes at once", () =>
+    Effect.gen(function* () {
+      const gate = newGate()
+      yield* close(gate, "1 second", { because: "refused" })
+      const { entered } = yield* senders(gate, 2)
+      yield* TestClock.adjust("1 second")
+      gate.wake()
+      assert.isFalse(yield* close(gate, "1 day", { because: "refused", pass: passOf(entered, 0) }))
+      yield* settle
+      assert.strictEqual(entered.length, 2)
+      assert.isTrue(gate.answered(passOf(entered, 1)))
+      assert.deepStrictEqual(gate.state(), { _tag: "Open" })
+    })
+  )
+})
+
 describe("a scout", () => {
   it.effect("opens a closed gate when it is answered, and then is nobody special", () =>
     Effect.gen(function* () {
