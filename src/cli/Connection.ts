@@ -129,6 +129,6 @@ export const withOutboxStore = <A, E, R>(
     if (outbox.kind === "sqlite" && !existsSync(Redacted.value(outbox.location))) {
       return yield* new CommandFailed({ detail: `there is no outbox at ${describe(outbox)}` })
     }
-    const store = yield* Effect.mapError(openStore(outbox), failed)
+    const store = yield* Effect.mapError(openStore(outbox, true), failed)
     return yield* effect(store, outbox)
   }).pipe(Effect.scoped)

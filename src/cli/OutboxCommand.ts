@@ -16,7 +16,7 @@ import {
   recordsQueue,
   type StoredElement
 } from "../outbox/OutboxEngine.ts"
-import { fromStored } from "../outbox/OutboxEntryJson.ts"
+import { acceptedAgain, fromStored } from "../outbox/OutboxEntryJson.ts"
 import { describe } from "../settings/OutboxSettings.ts"
 import type { OutboxUnavailable } from "../XaseError.ts"
 import { withOutboxStore, xase } from "./Connection.ts"
@@ -270,7 +270,7 @@ const retry = Command.make(
             queues.offer({
               name: recordsQueue,
               id: globalThis.crypto.randomUUID(),
-              element: asNew && Predicate.isObject(record) ? { ...record, acceptedAt: Date.now() } : record,
+              element: asNew ? acceptedAgain(record, Date.now()) : record,
               isCustomId: false
             }),
             failed

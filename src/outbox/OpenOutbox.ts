@@ -23,11 +23,14 @@ import type { RequestCounter } from "./RequestCounter.ts"
 import * as SqliteOutbox from "./SqliteEngine.ts"
 import { unavailable } from "./Unavailable.ts"
 
-/** Opens the store of these settings. */
-export const openStore = (settings: DurableSettings): Effect.Effect<OutboxStore, OutboxUnavailable, Scope.Scope> => {
+/** Opens the store of these settings, to deliver from it or only to look at it (`isLooking`). */
+export const openStore = (
+  settings: DurableSettings,
+  isLooking = false
+): Effect.Effect<OutboxStore, OutboxUnavailable, Scope.Scope> => {
   switch (settings.kind) {
     case "sqlite":
-      return SqliteOutbox.make(settings)
+      return SqliteOutbox.make(settings, isLooking)
     case "redis":
       return RedisOutbox.make(settings)
     case "postgres":

@@ -1,7 +1,8 @@
 /**
  * An outbox in a SQLite file: no server, one machine, readable by its owner alone.
  *
- * The first process that opens the file gives back what a dead one held, so records that were in flight come first again.
+ * A process that opens the file while no other uses it gives back what dead ones held, so records that were in flight come
+ * first again. While others live their claims are theirs, and those of the dead run out with the lease.
  * A file that is damaged is put aside under another name, what can still be read in it is taken over, and a new one begun.
  */
 import { existsSync, renameSync, statSync } from "node:fs"
@@ -10,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PersistedQueue from "effect/persistence/PersistedQueue"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import { PreventSchedulerYield } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
@@ -94,26 +96,39 @@ interface Damaged {
 }
 
 interface Found {
-  readonly ownership: SqliteFile.Ownership
+  readonly member: SqliteFile.Membership
   readonly damaged: Damaged | undefined
 }
 
-/** Makes the file ready to be opened; throws what the system throws. */
-const prepare = (path: string): Found => {
+/** Who only looks is nobody to the others. */
+const onlooker: SqliteFile.Membership = { isFirst: false, settle: () => true, release: () => {} }
+
+/** Makes the file ready to be opened, `undefined` while another process does; throws what the system throws. */
+const prepare = (path: string, isLooking: boolean): Found | undefined => {
+  if (isLooking) return { member: onlooker, damaged: undefined }
   SqliteFile.prepare(path)
-  const ownership = SqliteFile.own(path)
+  const member = SqliteFile.join(path)
+  if (member === undefined) return undefined
   try {
     // Whoever is not the first leaves a damaged file to the one who is.
-    const damage = ownership.isOwner ? damageOf(path) : undefined
-    if (damage === undefined) return { ownership, damaged: undefined }
+    const damage = member.isFirst ? damageOf(path) : undefined
+    if (damage === undefined) return { member, damaged: undefined }
     const aside = putAside(path)
     SqliteFile.prepare(path)
-    return { ownership, damaged: { aside, damage } }
+    return { member, damaged: { aside, damage } }
   } catch (cause) {
-    ownership.release()
+    member.release()
     throw cause
   }
 }
+
+const busy = new Error("another process is preparing the file")
+
+/** Asks again, without standing in anybody's way, while another process prepares the file. */
+const untilFree = <A>(ask: () => A | undefined): Effect.Effect<A, unknown> =>
+  Effect.flatMap(Effect.try({ try: ask, catch: (cause) => cause }), (found) =>
+    found === undefined ? Effect.fail(busy) : Effect.succeed(found)
+  ).pipe(Effect.retry({ while: (cause) => cause === busy, schedule: Schedule.spaced("20 millis"), times: 200 }))
 
 /** Takes over what can be read of a damaged file, each record in its place, and answers how many those are. */
 const salvage = (sqlite: Sqlite, aside: string): number =>
@@ -129,11 +144,11 @@ const salvage = (sqlite: Sqlite, aside: string): number =>
     return count
   })
 
-const open = Effect.fnUntraced(function* (settings: DurableSettings) {
+const open = Effect.fnUntraced(function* (settings: DurableSettings, isLooking: boolean) {
   const path = Redacted.value(settings.location)
-  const { damaged, ownership } = yield* Effect.acquireRelease(
-    Effect.try({ try: () => prepare(path), catch: (cause) => cause }),
-    (found) => Effect.sync(found.ownership.release)
+  const { damaged, member } = yield* Effect.acquireRelease(
+    untilFree(() => prepare(path, isLooking)),
+    (found) => Effect.sync(found.member.release)
   )
   const scope = yield* Scope.Scope
   const database = yield* Layer.buildWithScope(NodeSqlite.layer(path), scope)
@@ -150,7 +165,7 @@ const open = Effect.fnUntraced(function* (settings: DurableSettings) {
   const report = yield* Effect.try({
     try: () => {
       sqlite.script(SqlCare.indexes.join(";"))
-      if (!ownership.isOwner) return undefined
+      if (!member.isFirst) return undefined
       sqlite.run(`UPDATE ${SqlCare.table} SET acquired_at = NULL, acquired_by = NULL WHERE acquired_at IS NOT NULL`)
       if (damaged === undefined) return undefined
       const { aside, damage } = damaged
@@ -158,6 +173,7 @@ const open = Effect.fnUntraced(function* (settings: DurableSettings) {
     },
     catch: (cause) => cause
   })
+  yield* untilFree(() => (member.settle() ? true : undefined))
   // Only what is accepted has to be on the disk: a claim or a completion that a power cut takes back is done again, with
   // the same idempotency key.
   const synchronous = (level: "FULL" | "NORMAL") => Effect.sync(() => sqlite.script(`PRAGMA synchronous = ${level}`))
@@ -191,6 +207,9 @@ const open = Effect.fnUntraced(function* (settings: DurableSettings) {
   return store
 })
 
-/** Opens the outbox of these settings. */
-export const make = (settings: DurableSettings): Effect.Effect<OutboxStore, OutboxUnavailable, Scope.Scope> =>
-  Effect.catchCause(open(settings), (cause) => Effect.fail(unavailable("sqlite")(cause)))
+/** Opens the outbox of these settings; who is only looking gives nothing back and puts nothing aside. */
+export const make = (
+  settings: DurableSettings,
+  isLooking: boolean
+): Effect.Effect<OutboxStore, OutboxUnavailable, Scope.Scope> =>
+  Effect.catchCause(open(settings, isLooking), (cause) => Effect.fail(unavailable("sqlite")(cause)))

@@ -35,3 +35,48 @@ export const own = (path: string): Ownership => {
     return among
   }
 }
+
+/** A place among the processes that use a database at this moment. */
+export interface Membership {
+  /** Whether nobody else was using it; until {@link Membership.settle}, nobody else can begin to. */
+  readonly isFirst: boolean
+  /** Lets others in; answers false, with the place lost, when another process took the database for itself meanwhile. */
+  readonly settle: () => boolean
+  readonly release: () => void
+}
+
+/** Enters the database as one of those who use it; `undefined` while another process has it for itself. */
+export const join = (path: string): Membership | undefined => {
+  const lockPath = `${path}.lock`
+  prepare(lockPath)
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite")
+  const enter = (begin: string) => {
+    const database = new DatabaseSync(lockPath, { timeout: 0 })
+    try {
+      database.exec(begin)
+      return database
+    } catch {
+      database.close()
+      return undefined
+    }
+  }
+  // Reading within a transaction keeps a shared lock, which the system takes away when the process dies.
+  const among = "BEGIN; SELECT count(*) FROM sqlite_schema"
+  const first = enter("BEGIN EXCLUSIVE")
+  let current = first ?? enter(among)
+  if (current === undefined) return undefined
+  const release = () => {
+    current?.close()
+    current = undefined
+  }
+  return {
+    isFirst: first !== undefined,
+    settle: () => {
+      if (first === undefined) return true
+      release()
+      current = enter(among)
+      return current !== undefined
+    },
+    release
+  }
+}
