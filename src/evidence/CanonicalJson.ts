@@ -80,7 +80,7 @@ export const write = (value: object, path: string, redaction?: RedactionTree, de
     return { _tag: "Problems", issues: [{ path, message: "must be an object, but its toJSON gives something else" }] }
   }
   const issues: Array<Issue> = []
-  collectIssues(value, path, redaction, new Set(), issues)
+  collectIssues(value, path, redaction, { ancestors: new Set(), clean: new Map() }, issues)
   if (issues.length === 0) {
     issues.push({ path, message: "could not be read twice in the same way: hand over plain data, not live objects" })
   }
@@ -154,9 +154,17 @@ const writeValue = (
 }
 
 const toJsonOf = (value: object, toJSON: unknown): unknown =>
-  typeof toJSON === "function" && !(value instanceof Date && Number.isNaN(value.getTime()))
-    ? toJSON.call(value)
-    : undefined
+  typeof toJSON === "function" && !isInvalidDate(value) ? toJSON.call(value) : undefined
+
+/** Also a date of another realm (`node:vm`, Jest), which is no instance of this one's `Date`. */
+const isInvalidDate = (value: object): boolean => {
+  if (!(value instanceof Date) && Object.prototype.toString.call(value) !== "[object Date]") return false
+  try {
+    return Number.isNaN(Date.prototype.getTime.call(value))
+  } catch {
+    return false
+  }
+}
 
 interface Indexable {
   readonly [key: string]: unknown
@@ -167,8 +175,15 @@ const isIndexable = (value: object): value is Indexable => value !== undefined
 
 const isPlainObject = (value: object): value is Indexable => {
   const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
+  return prototype === Object.prototype || prototype === null || isObjectPrototype(prototype)
 }
+
+/** Whether this is `Object.prototype` of another realm. */
+const isObjectPrototype = (prototype: unknown): boolean =>
+  typeof prototype === "object" &&
+  prototype !== null &&
+  Object.getPrototypeOf(prototype) === null &&
+  Object.hasOwn(prototype, "isPrototypeOf")
 
 const writeArray = (
   values: ReadonlyArray<unknown>,
@@ -303,11 +318,21 @@ const isRecordable = (value: object, keys: ReadonlyArray<string>): boolean =>
 const pathOf = (path: string, key: string): string =>
   /^[A-Za-z_$][\w$]*$/.test(key) ? (path === "" ? key : `${path}.${key}`) : `${path}[${JSON.stringify(key)}]`
 
+/** A walk through a value in search of problems. */
+interface Walk {
+  readonly ancestors: Set<object>
+  /**
+   * Objects without problems, with the depth at which that was found. Objects that share parts have exponentially many
+   * paths: each part is looked at once, unless it has a problem, and those are bounded.
+   */
+  readonly clean: Map<object, number>
+}
+
 const collectIssues = (
   value: unknown,
   path: string,
   redaction: RedactionTree | undefined,
-  ancestors: Set<object>,
+  walk: Walk,
   issues: Array<Issue>
 ): void => {
   const problem = (message: string): void => report(issues, path, message)
@@ -333,15 +358,19 @@ const collectIssues = (
       break
   }
   if (value === null) return
+  const { ancestors, clean } = walk
   if (ancestors.has(value)) return problem("is part of a cycle: an object may not contain itself")
   if (ancestors.size >= maxDepth) return problem(`is nested deeper than ${maxDepth} levels: flatten it`)
+  if (redaction === undefined && ancestors.size <= (clean.get(value) ?? -1)) return
+  const before = issues.length
   ancestors.add(value)
   try {
-    collectFromObject(value, path, redaction, ancestors, issues)
+    collectFromObject(value, path, redaction, walk, issues)
   } catch (cause) {
     problem(`could not be read: its toJSON or a trap threw ${nameOfThrown(cause)}`)
   }
   ancestors.delete(value)
+  if (redaction === undefined && issues.length === before) clean.set(value, ancestors.size)
 }
 
 const report = (issues: Array<Issue>, path: string, message: string): void => {
@@ -353,13 +382,13 @@ const collectFromObject = (
   value: object,
   path: string,
   redaction: RedactionTree | undefined,
-  ancestors: Set<object>,
+  walk: Walk,
   issues: Array<Issue>
 ): void => {
   if (value instanceof CanonicalText) return
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length && issues.length < maxIssues; index++) {
-      collectIssues(value[index], `${path}[${index}]`, childRedaction(redaction, String(index)), ancestors, issues)
+      collectIssues(value[index], `${path}[${index}]`, childRedaction(redaction, String(index)), walk, issues)
     }
     return
   }
@@ -367,7 +396,7 @@ const collectFromObject = (
     const replaced = toJsonOf(value, value.toJSON)
     if (replaced === undefined)
       return report(issues, path, "has no JSON form (is it an invalid date?): send valid data")
-    if (replaced !== value) return collectIssues(replaced, path, redaction, ancestors, issues)
+    if (replaced !== value) return collectIssues(replaced, path, redaction, walk, issues)
   }
   const keys = Object.keys(value)
   if (!isRecordable(value, keys)) {
@@ -391,7 +420,7 @@ const collectFromObject = (
       report(issues, at, `could not be read: its getter threw ${nameOfThrown(cause)}`)
       continue
     }
-    if (member !== undefined) collectIssues(member, at, childRedaction(redaction, key), ancestors, issues)
+    if (member !== undefined) collectIssues(member, at, childRedaction(redaction, key), walk, issues)
   }
 }
 

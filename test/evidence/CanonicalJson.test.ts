@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import canonicalize from "canonicalize"
 import { Arbitrary, Result } from "effect"
@@ -457,5 +458,28 @@ describe("what is too much", () => {
       }
     }
     assert.deepStrictEqual(write({ price: new Money() }, "input"), { _tag: "Text", text: '{"price":{"amount":5}}' })
+  })
+})
+
+describe("objects of another realm", () => {
+  it("are judged like one's own", () => {
+    const text = (code: string) => write(runInNewContext(code), "input")
+    assert.deepStrictEqual(text("({ tags: {}, at: new Date(0), list: [1] })"), {
+      _tag: "Text",
+      text: '{"at":"1970-01-01T00:00:00.000Z","list":[1],"tags":{}}'
+    })
+    for (const code of ["({ at: new Date(NaN) })", "({ a: new Map([[1, 2]]) })", "({ a: new Error('x') })"]) {
+      assert.strictEqual(text(code)._tag, "Problems", code)
+    }
+  })
+})
+
+describe("a problem beside parts that are shared within themselves", () => {
+  it("is found without walking every path", () => {
+    let shared: object = { a: 1 }
+    for (let level = 0; level < 60; level++) shared = { a: shared, b: shared }
+    const result = write({ bad: Number.NaN, shared }, "input")
+    assert.strictEqual(result._tag, "Problems")
+    if (result._tag === "Problems") assert.strictEqual(result.issues[0]?.path, "input.bad")
   })
 })
